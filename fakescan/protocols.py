@@ -1,0 +1,73 @@
+"""The seams of a scan: who runs the model, who reads evidence, who watches, who writes reports.
+
+Nothing here imports torch, Pillow or a terminal; implementations are found through the tables of their rooms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TextIO, runtime_checkable
+
+from fakescan.core.records import Calibration, Evidence, Failure, ModelIdentity, Prediction, Scan, ScoreKind, SourceFile
+
+
+class RgbImage(Protocol):
+    """What an engine needs of a decoded picture: a Pillow image in mode RGB, orientation applied."""
+
+    @property
+    def image(self) -> object:
+        """The ``PIL.Image.Image`` in mode RGB."""
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the file it came from (seeds sampling, so that a row does not depend on its batch)."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Images in order to outcomes in the same order."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Which model, and how it is run."""
+
+    @property
+    def calibration(self) -> Mapping[ScoreKind, Calibration]:
+        """The checkpoint's calibration by score; empty when it has none."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many images the engine wants at once."""
+
+    def infer(self, images: Sequence[RgbImage], *, reasoning: bool = True) -> list[Prediction | Failure]:
+        """Assess images; the outcome at index i belongs to the image at index i.
+
+        Args:
+            images: at most ``batch_size`` of them.
+            reasoning: whether to write text; without it only the score before any text is computed.
+
+        Raises:
+            ModelError: when the fault would spoil every image.
+        """
+
+
+class EvidenceReader(Protocol):
+    """Reads one sort of evidence from a file's bytes."""
+
+    @property
+    def name(self) -> str:
+        """Name in the readers' table."""
+
+    def read(self, file: SourceFile, data: bytes) -> list[Evidence]:
+        """What the file says. Never raises: a fault becomes evidence with status ``FAILED``."""
+
+
+class ReportRenderer(Protocol):
+    """Writes a finished scan in one format."""
+
+    @property
+    def suffix(self) -> str:
+        """File suffix with its dot."""
+
+    def render(self, scan: Scan, out: TextIO) -> None:
+        """Write the report to a text stream."""
