@@ -1,0 +1,195 @@
+"""LLaVA, built and adapted: one code path for the embedded model and for LLaVA-1.5-13b.
+
+Shapes: B pictures, V views of each, P visual tokens a view, D hidden size.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import init_empty_weights
+from peft import LoraConfig, get_peft_model
+from safetensors import SafetensorError
+from transformers import AutoTokenizer, LlavaConfig, LlavaForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from fakescan.errors import ModelError
+from fakescan.model.checkpoints.quantise import read_weights
+from fakescan.model.projector import PooledProjector, pooling_of, visual_tokens_of
+
+BASE_FILE = "fakescan_base.json"
+LANGUAGE_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+VISION_LINEARS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
+
+
+@dataclass(frozen=True, slots=True)
+class LoraSettings:
+    """Low-rank adapters (paper Sec. 5.1: rank 128, alpha 256, on the language model)."""
+
+    rank: int
+    """Rank on the language model; 0 for none."""
+    alpha: float
+    """Scaling factor; the update is multiplied by alpha / rank."""
+    dropout: float = 0.0
+    """Dropout before the adapter, in training only."""
+    vision_blocks: tuple[int, ...] = ()
+    """Blocks of the vision tower that get adapters too. Empty freezes the tower, as in the paper."""
+
+
+def load_base(path: Path | str, *, projector_pooling: int = 1) -> LlavaForConditionalGeneration:
+    """Build a LLaVA in float32 on the CPU from a base folder.
+
+    Two layouts: a folder with ``fakescan_base.json`` (tower and language model as quantised safetensors, the projector
+    at random), or transformers' own LLaVA layout, local only.
+
+    Args:
+        path: the folder.
+        projector_pooling: side of the squares of patches that the projector averages.
+
+    Raises:
+        ModelError: files are missing, truncated, or do not fit the config.
+    """
+    folder = Path(path)
+    try:
+        config = LlavaConfig.from_pretrained(folder, local_files_only=True)
+        config.projector_pooling = projector_pooling
+        if not (folder / BASE_FILE).is_file():
+            return _load_huggingface(folder, config)
+        parts = json.loads((folder / BASE_FILE).read_text("utf-8"))
+        weights = {f"model.vision_tower.{k}": v for k, v in read_weights(folder / parts["vision"]).items()}
+        weights |= {f"model.language_model.{k}": v for k, v in read_weights(folder / parts["language"]).items()}
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise ModelError(f"the base model in {folder} cannot be loaded: {error}", "fetch or build it again") from error
+    weights["lm_head.weight"] = weights["model.language_model.embed_tokens.weight"]
+    with init_empty_weights(include_buffers=False):
+        model = LlavaForConditionalGeneration(config)
+    _fit_projector(model, config)
+    missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
+    missing = [name for name in missing if "multi_modal_projector" not in name]
+    if missing or unexpected:
+        fault = (missing + unexpected)[0]
+        raise ModelError(f"the base model in {folder} does not fit its config ({fault})", "build it again")
+    model.tie_weights()
+    return model.eval()
+
+
+def _fit_projector(model: LlavaForConditionalGeneration, config: LlavaConfig) -> None:
+    """Give a model a fresh projector of the config's kind, initialised like torch's linear layers."""
+    if pooling_of(config) > 1:
+        model.model.multi_modal_projector = PooledProjector(config)
+    else:
+        model.model.multi_modal_projector = type(model.model.multi_modal_projector)(config)
+
+
+def _load_huggingface(folder: Path, config: LlavaConfig) -> LlavaForConditionalGeneration:
+    """transformers' layout. Only safetensors: a pickle could run code."""
+    model: LlavaForConditionalGeneration = LlavaForConditionalGeneration.from_pretrained(
+        folder, config=config, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    )
+    if pooling_of(config) > 1:
+        _fit_projector(model, config)
+    return model.eval()
+
+
+def load_tokenizer(path: Path | str) -> Any:
+    """The tokenizer of a base folder; no code of the folder is run.
+
+    Raises:
+        ModelError: there is none, or it cannot be read.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"the tokenizer in {path} cannot be loaded: {error}", "fetch or build the model again") from error
+
+
+def target_modules(settings: LoraSettings) -> str:
+    """A regular expression over module names. A bare "q_proj" would wrap the vision tower too."""
+    language = rf".*language_model.*\.({'|'.join(LANGUAGE_LINEARS)})"
+    if not settings.vision_blocks:
+        return language
+    blocks = "|".join(str(block) for block in settings.vision_blocks)
+    return rf"({language})|(.*vision_tower.*\.layers\.({blocks})\..*\.({'|'.join(VISION_LINEARS)}))"
+
+
+def add_lora(model: LlavaForConditionalGeneration, settings: LoraSettings) -> Any:
+    """Put low-rank adapters into a model, in place; everything else is frozen.
+
+    Returns:
+        The peft wrapper around the same model (for saving and merging).
+    """
+    config = LoraConfig(
+        r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, bias="none",
+        target_modules=target_modules(settings),
+    )  # fmt: skip
+    with warnings.catch_warnings():  # peft 0.21 asks transformers 5 for a property under its old name
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+        return get_peft_model(model, config)
+
+
+def merge_lora(wrapped: Any) -> LlavaForConditionalGeneration:
+    """Fold the adapters into the weights: the same outputs up to rounding, without their cost."""
+    merged: LlavaForConditionalGeneration = wrapped.merge_and_unload()
+    return merged
+
+
+def tower_features(model: LlavaForConditionalGeneration, pixel_values: torch.Tensor) -> torch.Tensor:
+    """What the projector sees: the selected hidden states of the vision tower, layers side by side.
+
+    Args:
+        model: the LLaVA.
+        pixel_values: (B * V, 3, size, size).
+
+    Returns:
+        (B * V, T, C), with the class token first when the config's strategy is "full".
+    """
+    config = model.config
+    layers = config.vision_feature_layer
+    outputs = model.model.vision_tower(pixel_values, output_hidden_states=True, return_dict=True)
+    chosen = [outputs.hidden_states[i] for i in ([layers] if isinstance(layers, int) else layers)]
+    features = torch.cat(chosen, -1)
+    return features[:, 1:] if config.vision_feature_select_strategy == "default" else features
+
+
+def image_embeddings(model: LlavaForConditionalGeneration, features: torch.Tensor, views: int) -> torch.Tensor:
+    """F_v of the paper: projected visual tokens.
+
+    Args:
+        model: the LLaVA.
+        features: (B * V, T or P, C) from ``tower_features``, or pooled ones from a cache.
+        views: V.
+
+    Returns:
+        (B, V * P, D).
+    """
+    projected: torch.Tensor = model.model.multi_modal_projector(features)
+    return projected.reshape(projected.shape[0] // views, views * projected.shape[1], projected.shape[2])
+
+
+def encoder_outputs(embeddings: torch.Tensor) -> dict[str, BaseModelOutputWithPooling]:
+    """Visual tokens in the form in which transformers' LLaVA takes precomputed ones."""
+    return {"image": BaseModelOutputWithPooling(pooler_output=list(embeddings))}
+
+
+def load_partial(module: torch.nn.Module, weights: Mapping[str, torch.Tensor], what: str) -> None:
+    """Load weights that must all exist in a module, with the same shapes.
+
+    Raises:
+        ModelError: a name or a shape does not fit.
+    """
+    own = module.state_dict()
+    for name, weight in weights.items():
+        if name not in own or own[name].shape != weight.shape:
+            raise ModelError(f"{what}: {name} does not fit this base model", "adapter and base belong to different models")
+    module.load_state_dict(dict(weights), strict=False)
+
+
+def visual_tokens(model: LlavaForConditionalGeneration, views: Sequence[str]) -> int:
+    """Placeholders that one picture takes in the prompt."""
+    return visual_tokens_of(model.config) * len(views)

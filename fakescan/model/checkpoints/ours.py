@@ -1,0 +1,221 @@
+"""fakescan's own checkpoint: a folder that holds everything needed to give the same numbers again.
+
+``fakescan.json``        what it is: base, prompt, preprocessing, temperature, calibration, digests of all files
+``adapter.safetensors``  low-rank adapters and the projector, float16
+``base/``                the base model, or nothing where ``fakescan.json`` names one elsewhere
+``MODEL_CARD.md``        for people
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from transformers import LlavaForConditionalGeneration
+
+from fakescan.core.records import Calibration, ScoreKind
+from fakescan.errors import ModelError
+from fakescan.model.build import LoraSettings, add_lora, load_base, load_partial, load_tokenizer, merge_lora
+from fakescan.model.images import Preprocessing
+from fakescan.model.prompt import PROMPT_VERSION
+
+MANIFEST = "fakescan.json"
+ADAPTER = "adapter.safetensors"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointInfo:
+    """``fakescan.json``, typed."""
+
+    name: str
+    """Name for reports."""
+    base: str
+    """Folder of the base model, relative to the checkpoint or absolute."""
+    base_name: str
+    """What the base is, in words."""
+    template: str
+    """Chat template (``prompt.TEMPLATES``)."""
+    preprocessing: Preprocessing
+    """Views and normalisation."""
+    projector_pooling: int
+    """Side of the squares of patches that the projector averages."""
+    lora: LoraSettings | None
+    """Adapters, None when there are none."""
+    tau: float
+    """The mapper's temperature."""
+    decides: ScoreKind = ScoreKind.BEFORE
+    """The score that was measured better."""
+    prompt_version: str = PROMPT_VERSION
+    """Version of the prompt that it was trained with."""
+    tool_version: str = ""
+    """fakescan's version that wrote it."""
+    calibration: Mapping[ScoreKind, Calibration] = field(default_factory=dict)
+    """By score; empty when it was not calibrated."""
+    card: Mapping[str, str] = field(default_factory=dict)
+    """Short facts for reports."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of every file by its path in the folder."""
+
+    @property
+    def weights_sha256(self) -> str:
+        """Digest over the weight files' digests, in order of their names."""
+        digests = [f"{name} {digest}" for name, digest in sorted(self.files.items()) if name.endswith(".safetensors")]
+        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Digest of a file, lower-case hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_info(folder: Path) -> CheckpointInfo:
+    """Read and check ``fakescan.json``.
+
+    Raises:
+        ModelError: it is missing, malformed, of a newer format, or written for another prompt.
+    """
+    path = folder / MANIFEST
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        if data["format"] != FORMAT:
+            raise ValueError(f"format {data['format']!r} is not known to this version")
+        lora = data["lora"]
+        info = CheckpointInfo(
+            name=data["name"], base=data["base"], base_name=data["base_name"], template=data["template"],
+            preprocessing=Preprocessing(
+                data["preprocessing"]["size_px"], tuple(data["preprocessing"]["views"]),
+                tuple(data["preprocessing"]["mean"]), tuple(data["preprocessing"]["std"]),
+            ),
+            projector_pooling=data["projector_pooling"],
+            lora=LoraSettings(lora["rank"], lora["alpha"], 0.0, tuple(lora["vision_blocks"])) if lora else None,
+            tau=float(data["tau"]), decides=ScoreKind(data["decides"]), prompt_version=data["prompt_version"],
+            tool_version=data["tool_version"],
+            calibration={ScoreKind(kind): calibration_from_dict(record) for kind, record in data["calibration"].items()},
+            card=data["card"], files=data["files"],
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"no usable model in {folder}: {error}", "fakescan model list names the models that there are") from error
+    if info.prompt_version != PROMPT_VERSION:
+        raise ModelError(
+            f"the model in {folder} was trained with prompt version {info.prompt_version}, this is {PROMPT_VERSION}",
+            "use the fakescan version that it was made with, or train it again",
+        )
+    return info
+
+
+def calibration_from_dict(data: Mapping[str, Any]) -> Calibration:
+    """A calibration record from its JSON form.
+
+    Raises:
+        ValueError: numbers out of range.
+        KeyError: a field is missing.
+    """
+    low, high = (float(edge) for edge in data["inconclusive_band"])
+    record = Calibration(
+        float(data["temperature"]), float(data["bias"]), float(data["threshold"]), (low, high), data["fitted_on"],
+        data.get("metrics", {}), data.get("by_kind", {}),
+    )  # fmt: skip
+    if record.temperature <= 0 or not 0 <= low <= record.threshold <= high <= 1:
+        raise ValueError("a calibration whose temperature or band is out of range")
+    return record
+
+
+def calibration_to_dict(record: Calibration) -> dict[str, Any]:
+    """JSON form of a calibration record."""
+    return {
+        "temperature": record.temperature, "bias": record.bias, "threshold": record.threshold,
+        "inconclusive_band": list(record.inconclusive_band), "fitted_on": record.fitted_on,
+        "metrics": dict(record.metrics), "by_kind": {kind: dict(rates) for kind, rates in record.by_kind.items()},
+    }  # fmt: skip
+
+
+def write_info(folder: Path, info: CheckpointInfo) -> None:
+    """Write ``fakescan.json`` with the digests of what lies in the folder now."""
+    names = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in (MANIFEST, "MODEL_CARD.md"))
+    prep = info.preprocessing
+    data = {
+        "format": FORMAT, "name": info.name, "base": info.base, "base_name": info.base_name, "template": info.template,
+        "preprocessing": {"size_px": prep.size_px, "views": list(prep.views), "mean": list(prep.mean), "std": list(prep.std)},
+        "projector_pooling": info.projector_pooling,
+        "lora": {"rank": info.lora.rank, "alpha": info.lora.alpha, "vision_blocks": list(info.lora.vision_blocks)} if info.lora else None,
+        "tau": info.tau, "decides": info.decides.value, "prompt_version": info.prompt_version, "tool_version": info.tool_version,
+        "calibration": {kind.value: calibration_to_dict(record) for kind, record in info.calibration.items()},
+        "card": dict(info.card), "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in names},
+    }  # fmt: skip
+    (folder / MANIFEST).write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def verify_files(folder: Path, info: CheckpointInfo) -> None:
+    """Compare every file with its digest.
+
+    Raises:
+        ModelError: names the first file that is missing or differs.
+    """
+    for name, digest in info.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise ModelError(f"{path} is missing", "install fakescan again, or fetch the model again")
+        if file_sha256(path) != digest:
+            raise ModelError(f"{path} is damaged: its SHA-256 differs from the model's record", "install fakescan or fetch the model again")
+
+
+def adapter_tensors(model: LlavaForConditionalGeneration) -> dict[str, torch.Tensor]:
+    """Adapters and projector of a model in training, float16 (standardisation float32), by portable names."""
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        if "lora_" in name:
+            tensors[name.replace(".default.", ".")] = tensor.detach().half().contiguous()
+        elif "multi_modal_projector" in name:
+            exact = name.endswith(("feature_mean", "feature_std"))
+            tensors[name] = (tensor.detach().float() if exact else tensor.detach().half()).contiguous()
+    return tensors
+
+
+def save_adapter(folder: Path, model: LlavaForConditionalGeneration) -> None:
+    """Write ``adapter.safetensors``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.cpu() for name, tensor in adapter_tensors(model).items()}, folder / ADAPTER, {"format": "fakescan-1"})
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to run: adapters merged, float32 on the CPU."""
+
+    info: CheckpointInfo
+    llava: LlavaForConditionalGeneration
+    tokenizer: Any
+
+
+def load_checkpoint(folder: Path) -> LoadedModel:
+    """Load a checkpoint after comparing every file with its digest.
+
+    Raises:
+        ModelError: something is missing, damaged or does not fit.
+    """
+    info = read_info(folder)
+    verify_files(folder, info)
+    base = folder / info.base if not Path(info.base).is_absolute() else Path(info.base)
+    llava = load_base(base, projector_pooling=info.projector_pooling)
+    try:
+        stored = load_file(folder / ADAPTER)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{folder / ADAPTER} cannot be read: {error}", "fetch the model again") from error
+    weights = {name: tensor.float() for name, tensor in stored.items()}
+    if info.lora:
+        wrapped = add_lora(llava, info.lora)
+        named = {name.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default."): w for name, w in weights.items()}
+        load_partial(llava, named, str(folder))
+        llava = merge_lora(wrapped)
+    else:
+        load_partial(llava, weights, str(folder))
+    llava.requires_grad_(False)  # noqa: FBT003  (torch's own signature)
+    return LoadedModel(info, llava.eval(), load_tokenizer(base))
