@@ -1,0 +1,92 @@
+"""Who runs the model: one table, resolved on use, so that nothing here imports torch before a model is needed."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from fakescan.core.records import ScoreKind
+from fakescan.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from fakescan.protocols import Engine
+
+ENGINES = {"plain": "fakescan.engines.plain:PlainEngine"}
+"""Name to ``module:Class``; third parties add entry points in ``fakescan.engines``."""
+
+EMBEDDED = "nano"
+DEFAULT_BATCH = 8
+
+
+def model_folder(name: str | None) -> Path:
+    """Where a model lies: the embedded one for None or ``nano``, else the folder of that name.
+
+    Raises:
+        ModelError: there is no such folder; near misses are named.
+    """
+    if name in (None, EMBEDDED):
+        return Path(str(files("fakescan.model"))) / EMBEDDED
+    folder = Path(cast(str, name)).expanduser()
+    if folder.is_dir():
+        return folder
+    near = f", did you mean {EMBEDDED}?" if difflib.get_close_matches(cast(str, name), [EMBEDDED]) else ""
+    raise ModelError(f"no model named {name!r}{near}", f"use {EMBEDDED} (the embedded model) or a model's folder")
+
+
+def engine_class(name: str) -> Any:
+    """The class behind a name; ``auto`` is the plain engine.
+
+    Raises:
+        ConfigError: the name is unknown.
+    """
+    table = ENGINES | {point.name: point.value for point in entry_points(group="fakescan.engines")}
+    if name == "auto":
+        name = "plain"
+    if name not in table:
+        near = difflib.get_close_matches(name, table)
+        raise ConfigError([f"engine: {name!r} is unknown"], f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(table))}")
+    module, _, attribute = table[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def load(
+    name: str = "auto",
+    *,
+    model: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    batch_size: int | None = None,
+    score: ScoreKind | None = None,
+    decode: str = "greedy",
+    seed: int = 0,
+) -> Engine:
+    """Load a model and the engine that runs it.
+
+    Args:
+        name: engine's name in the table, or ``auto``.
+        model: name or folder; None = the embedded model.
+        device: auto, cpu, cuda, cuda:N or mps.
+        dtype: auto, float32, bfloat16, float16 or int8.
+        batch_size: pictures a batch; None = the engine's choice.
+        score: the score that decides; None = what the checkpoint says.
+        decode: greedy, or free (nothing forced, temperature 0.2).
+        seed: of drawn text.
+
+    Raises:
+        ModelError: the model is missing, damaged or unsuitable.
+        ConfigError: device, format or engine do not exist here.
+    """
+    folder = model_folder(model)
+    engine_type = engine_class(name)
+    from fakescan.engines.device import choose_placement
+    from fakescan.engines.plain import EngineOptions
+    from fakescan.model.checkpoints import load_any
+
+    placement = choose_placement(device, dtype)
+    loaded = load_any(folder)
+    options = EngineOptions(batch_size or DEFAULT_BATCH, score or loaded.info.decides, decode == "free", seed)
+    return cast("Engine", engine_type(loaded, placement, options))
