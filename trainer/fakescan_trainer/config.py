@@ -1,0 +1,333 @@
+"""Recipes: TOML files, typed, checked as a whole before anything is loaded.
+
+Every fault of a recipe is reported at once. A field's docstring says its unit and where it comes from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from fakescan.errors import ConfigError
+from fakescan.model.images import View
+from fakescan.model.prompt import TEMPLATES
+
+Task = Literal["probe", "caption", "joint"]
+Trainable = Literal["projector", "language", "vision"]
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """Low-rank adapters of the language model, and of the tower where ``vision_blocks`` names blocks."""
+
+    rank: int = 128
+    """Rank (paper: 128)."""
+    alpha: float = 256.0
+    """Scaling factor (paper: 256)."""
+    dropout: float = 0.05
+    """Dropout before the adapter (authors' code: 0.05)."""
+    vision_blocks: tuple[int, ...] = ()
+    """Blocks of the vision tower with adapters; empty = frozen tower, as in the paper."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What is trained."""
+
+    base: str = ""
+    """Folder of the base: transformers' LLaVA layout or ours. Relative to the recipe or to the working folder."""
+    name: str = "unnamed"
+    """Name for reports and the model card."""
+    template: str = "vicuna_v1"
+    """Chat template: chatml, vicuna_v1 or llava_v1."""
+    views: tuple[View, ...] = ("pad",)
+    """Views of a picture, one block of visual tokens each."""
+    projector_pooling: int = 1
+    """Side of the squares of patches averaged before the projector; 1 = none (LLaVA)."""
+    train: tuple[Trainable, ...] = ("projector", "language")
+    """Modules that the joint stage updates (paper Table 6)."""
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    """Adapters."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What it is trained on."""
+
+    root: str = ""
+    """Folder of the MMFR tree."""
+    train: tuple[str, ...] = ("forgery_reasoning_cot.json",)
+    """Annotation files below the root."""
+    captions: tuple[str, ...] = ()
+    """Annotation files of the caption stage; empty = captions of ``train``."""
+    validation: tuple[str, ...] = ()
+    """Annotation files of held-out sources: evaluation while training, and calibration."""
+    features: str = ""
+    """Folder of cached tower features; empty = the tower runs in every step (needed when it is trained)."""
+    variants: tuple[int, ...] = (0,)
+    """Augmented variants in the cache that training draws from; 0 is the plain picture."""
+    augment: bool = False
+    """Without a cache: augment pictures on the fly."""
+    leak: bool = True
+    """Keep "Therefore, this image is ..." at the end of REASONING (the paper's form)."""
+    balance: bool = False
+    """Draw labels equally and sources by the square root of their size, instead of whole epochs in random order."""
+    steer: float = 0.0
+    """Share of the full rows whose question carries the control phrase for their own label."""
+    max_text_tokens: int = 320
+    """Longest caption + reasoning; longer texts are cut."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of Eq. 11; 0 switches a term off (Table 5)."""
+
+    lm: float = 1.0
+    """Language modelling (Eq. 10)."""
+    facl: float = 1.0
+    """Forgery-aligned contrastive learning (Eq. 5)."""
+    cpm: float = 1.0
+    """Binary cross-entropy of the mapper (Eq. 9) on full rows."""
+    cpm_short: float = 1.0
+    """The same on short rows, where no reasoning gives the answer away."""
+    lm_short: float = 1.0
+    """Language modelling on short rows."""
+    label_smoothing: float = 0.0
+    """Of the mapper's labels, in [0, 0.5)."""
+
+
+@dataclass(frozen=True)
+class MapperConfig:
+    """The probability mapper."""
+
+    tau: float = 10.0
+    """Temperature at the start (paper: 10)."""
+    trainable: bool = True
+    """Whether it is trained (paper: yes; authors' code: no)."""
+    locate: Literal["predicted", "target"] = "predicted"
+    """Where the index is looked for: in the argmax ids of the forward pass (Eq. 6-7), or where the target has it."""
+
+
+@dataclass(frozen=True)
+class FaclConfig:
+    """What the paper's Sec. 4.2 leaves open."""
+
+    queue: int = 256
+    """Length n of the image queue; the text queue holds twice as many (caption and reasoning)."""
+    image_states: Literal["projector", "last_hidden"] = "projector"
+    """What is averaged for an image: projected visual tokens (F_v), or the language model's last states over them."""
+    text_states: Literal["last_hidden", "embedding"] = "last_hidden"
+    """What is averaged for a text: the language model's last states over its tokens, or their input embeddings."""
+    normalise: bool = True
+    """Scale pooled features to unit length, so that the temperature means the same for every model."""
+    text_pairs: Literal["both", "reasoning"] = "both"
+    """Anchors of the text-to-text term: captions and reasonings, or reasonings alone."""
+    temperature: float = 0.07
+    """Start of the trainable temperature."""
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One stage of training."""
+
+    name: str
+    """Name in logs and checkpoints."""
+    task: Task
+    """``probe`` starts the projector from a linear probe; ``caption`` aligns it; ``joint`` is the paper's Eq. 11."""
+    steps: int = 0
+    """Optimizer steps; 0 = as many as ``epochs`` need."""
+    epochs: float = 1.0
+    """Passes over the stage's rows, where ``steps`` is 0."""
+    full: int = 4
+    """Rows with reasoning a micro-batch (joint)."""
+    short: int = 0
+    """Rows with the conclusion alone a micro-batch (joint)."""
+    captions: int = 0
+    """Caption rows a micro-batch (caption, or beside the others in joint)."""
+    accumulate: int = 1
+    """Micro-batches an optimizer step."""
+    lr: float = 2e-4
+    """Learning rate of the adapters (paper: 2e-4)."""
+    lr_projector: float = 0.0
+    """Learning rate of the projector; 0 = the same."""
+    lr_scalars: float = 0.0
+    """Learning rate of tau and the contrastive temperature; 0 = the same."""
+    weight_decay: float = 0.0
+    """AdamW's (authors: 0). For ``probe``: strength of the ridge penalty."""
+    warmup: float = 0.03
+    """Share of the steps with a rising rate (paper: 3 %)."""
+    train: tuple[Trainable, ...] = ()
+    """Modules to update; empty = the model's list (caption: projector alone)."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How it is run."""
+
+    out: str = "runs/unnamed"
+    """Folder of everything the run writes."""
+    seed: int = 0
+    """Of initialisation, sampling and dropout."""
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    """Mixed precision of accelerate; no = float32."""
+    gradient_checkpointing: bool = False
+    """Recompute activations to save memory."""
+    max_grad_norm: float = 1.0
+    """Gradient clipping; 0 = none."""
+    log_every: int = 10
+    """Steps between log lines."""
+    eval_every: int = 0
+    """Steps between evaluations; 0 = only at step 0 and at a stage's end."""
+    eval_rows: int = 256
+    """Validation rows an evaluation looks at."""
+    save_every: int = 100
+    """Steps between checkpoints."""
+    threads: int = 0
+    """CPU threads; 0 = torch's choice."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole recipe."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    mapper: MapperConfig = field(default_factory=MapperConfig)
+    facl: FaclConfig = field(default_factory=FaclConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+    stages: tuple[StageConfig, ...] = ()
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a recipe and apply ``section.key=value`` overrides (values in TOML syntax; bare words are strings).
+
+    Raises:
+        ConfigError: every fault of the file and of the overrides.
+    """
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError([f"{path}: {error}"], "see the recipes shipped with fakescan_trainer") from error
+    faults: list[str] = []
+    for item in overrides:
+        _override(data, item, faults)
+    config = _build(TrainConfig, data, "", faults)
+    if config is not None:
+        faults += contradictions(config)
+    if faults or config is None:
+        raise ConfigError(faults, f"mend {path}")
+    built: TrainConfig = config
+    return built
+
+
+def _override(data: dict[str, Any], item: str, faults: list[str]) -> None:
+    name, equals, text = item.partition("=")
+    if not equals or not name:
+        faults.append(f"{item!r} is not of the form section.key=value")
+        return
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, last = name.split(".")
+    here: Any = data
+    for section in sections:
+        if isinstance(here, list):
+            here = here[int(section)] if section.isdigit() and int(section) < len(here) else None
+        else:
+            here = here.setdefault(section, {})
+        if not isinstance(here, (dict, list)):
+            faults.append(f"{name}: there is no such section")
+            return
+    if isinstance(here, list):
+        faults.append(f"{name}: name a field, as in stages.0.steps=10")
+        return
+    here[last] = value
+
+
+def _build(kind: Any, data: Any, where: str, faults: list[str]) -> Any:
+    """A dataclass from a table; None when a fault makes it impossible."""
+    if not isinstance(data, Mapping):
+        faults.append(f"{where or 'recipe'}: must be a table")
+        return None
+    hints = get_type_hints(kind)
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    faults += [f"{where}{name}: unknown key" for name in data if name not in known]
+    before, values = len(faults), {}
+    for name, spec in known.items():
+        if name in data:
+            values[name] = _value(hints[name], data[name], f"{where}{name}", faults)
+        elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+            faults.append(f"{where}{name}: missing")
+    return kind(**values) if len(faults) == before else None
+
+
+def _value(hint: Any, value: Any, where: str, faults: list[str]) -> Any:
+    """A value of the hinted type; adds a fault and returns None when it is not one."""
+    origin = get_origin(hint)
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, where + ".", faults)
+    if origin is tuple:
+        if not isinstance(value, list):
+            faults.append(f"{where}: must be a list")
+            return None
+        item = get_args(hint)[0]
+        return tuple(_value(item, entry, f"{where}[{i}]", faults) for i, entry in enumerate(value))
+    if origin is Literal:
+        if value not in get_args(hint):
+            faults.append(f"{where}: {value!r} is not one of {', '.join(map(str, get_args(hint)))}")
+        return value
+    if origin in (Union, types.UnionType):
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        faults.append(f"{where}: {value!r} is not {'a number' if hint in (int, float) else hint.__name__}")
+    return value
+
+
+def contradictions(config: TrainConfig) -> list[str]:
+    """What is well-formed but cannot be meant."""
+    faults = []
+    if not config.model.base:
+        faults.append("model.base: missing")
+    if not config.data.root:
+        faults.append("data.root: missing")
+    if config.model.template not in TEMPLATES:
+        faults.append(f"model.template: {config.model.template!r} is not one of {', '.join(TEMPLATES)}")
+    if config.data.features and (config.model.lora.vision_blocks or "vision" in config.model.train):
+        faults.append("data.features: cached features cannot be used while the vision tower is trained")
+    if "vision" in config.model.train and not config.model.lora.vision_blocks:
+        faults.append("model.train: vision needs model.lora.vision_blocks")
+    if not config.stages:
+        faults.append("stages: at least one is needed")
+    if config.mapper.tau <= 0 or config.facl.temperature <= 0:
+        faults.append("mapper.tau and facl.temperature must be above 0")
+    if not 0 <= config.loss.label_smoothing < 0.5:
+        faults.append("loss.label_smoothing: must be in [0, 0.5)")
+    if not 0 <= config.data.steer <= 1:
+        faults.append("data.steer: must be in [0, 1]")
+    for number, stage in enumerate(config.stages):
+        where = f"stages[{number}] ({stage.name})"
+        if stage.task == "joint" and not stage.full and not stage.short:
+            faults.append(f"{where}: a joint stage needs full or short rows")
+        if stage.task == "caption" and not stage.captions:
+            faults.append(f"{where}: a caption stage needs captions, the rows a micro-batch")
+        if stage.task == "probe" and not config.data.features:
+            faults.append(f"{where}: a probe needs data.features")
+        if stage.accumulate < 1 or stage.steps < 0 or stage.epochs <= 0:
+            faults.append(f"{where}: accumulate must be at least 1, steps at least 0, epochs above 0")
+    if len({stage.name for stage in config.stages}) < len(config.stages):
+        faults.append("stages: names must differ")
+    return faults
+
+
+def to_toml_table(config: TrainConfig) -> dict[str, Any]:
+    """The resolved recipe as plain data, for saving beside the run."""
+    return dataclasses.asdict(config)

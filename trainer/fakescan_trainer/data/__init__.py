@@ -1,0 +1,1 @@
+"""Training data: the MMFR layout, its validation, augmentation and cached features."""

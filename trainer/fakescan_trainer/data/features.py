@@ -1,0 +1,198 @@
+"""Cached features of the frozen vision tower, so that a training step need not run it.
+
+A cache is a folder: ``features.bin`` (float16 rows of equal shape, one an image variant, views one after the other),
+``index.jsonl`` (one line a row: key) and ``meta.json`` (what made them). Rows are appended, so a run that was stopped
+goes on where it was; a row without its index line is written again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from transformers import LlavaForConditionalGeneration
+
+from fakescan.errors import DataError
+from fakescan.model.build import load_base, tower_features
+from fakescan.model.images import Preprocessing, pixel_values
+from fakescan_trainer.data.augment import augmented
+from fakescan_trainer.data.mmfr import read_records
+
+PLAIN = 0
+"""Variant that is not augmented: exactly what inference sees. Variants 1, 2, ... are augmented."""
+
+
+def feature_key(image: str, variant: int) -> str:
+    """Key of an image variant in a cache."""
+    return f"{image}#{variant}"
+
+
+def open_rgb(path: Path) -> Image.Image:
+    """Decode an image file as the scan does: first frame, orientation applied, alpha over mid-grey, RGB."""
+    with Image.open(path) as file:
+        image = ImageOps.exif_transpose(file)
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            image = image.convert("RGBA")
+            ground = Image.new("RGBA", image.size, (128, 128, 128, 255))
+            image = Image.alpha_composite(ground, image)
+        return image.convert("RGB")
+
+
+def load_variant(root: Path, image: str, variant: int) -> Image.Image:
+    """One variant of a training image."""
+    picture = open_rgb(root / image)
+    return picture if variant == PLAIN else augmented(picture, f"{image}#{variant}")
+
+
+class FeatureCache:
+    """Rows of float16 features by key, memory-mapped."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open a cache.
+
+        Raises:
+            DataError: there is none, or its files disagree.
+        """
+        try:
+            meta = json.loads((folder / "meta.json").read_text("utf-8"))
+            self.shape: tuple[int, ...] = tuple(meta["shape"])
+            self.tower_sha256: str = meta["tower_sha256"]
+            keys = [json.loads(line)["key"] for line in (folder / "index.jsonl").read_text("utf-8").splitlines()]
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"no feature cache in {folder}: {error}", "make it with python -m fakescan_trainer.data.features") from error
+        self.rows = {key: number for number, key in enumerate(keys)}
+        self._data = np.memmap(folder / "features.bin", np.float16, "r")[: len(keys) * int(np.prod(self.shape))].reshape(
+            len(keys), *self.shape
+        )
+
+    def __contains__(self, key: str) -> bool:
+        """Whether the cache holds a variant."""
+        return key in self.rows
+
+    def __getitem__(self, key: str) -> torch.Tensor:
+        """Float32 features of a variant, (V, P, C)."""
+        return torch.from_numpy(self._data[self.rows[key]].astype(np.float32))
+
+
+def tower_digest(model: LlavaForConditionalGeneration) -> str:
+    """Digest of the tower's weights: features of another tower must not be mixed in."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.model.vision_tower.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _batches(root: Path, todo: list[tuple[str, int]], prep: Preprocessing, size: int) -> Iterator[tuple[list[str], torch.Tensor]]:
+    """Pixel tensors of the variants, prepared one batch ahead; images that do not open are left out with a line."""
+
+    def one(item: tuple[str, int]) -> tuple[str, torch.Tensor] | None:
+        try:
+            return feature_key(*item), pixel_values([load_variant(root, *item)], prep)
+        except (OSError, ValueError) as error:
+            print(f"left out {item[0]}: {error}")  # noqa: T201  (a command's own output)
+            return None
+
+    def batch(items: list[tuple[str, int]]) -> tuple[list[str], torch.Tensor]:
+        made = [row for row in map(one, items) if row]
+        return [key for key, _ in made], torch.cat([pixels for _, pixels in made]) if made else torch.empty(0)
+
+    chunks = [todo[i : i + size] for i in range(0, len(todo), size)]
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(batch, chunks[0]) if chunks else None
+        for number in range(len(chunks)):
+            assert ahead is not None
+            ready = ahead.result()
+            ahead = pool.submit(batch, chunks[number + 1]) if number + 1 < len(chunks) else None
+            yield ready
+
+
+@torch.inference_mode()
+def extend_cache(
+    folder: Path,
+    model: LlavaForConditionalGeneration,
+    prep: Preprocessing,
+    root: Path,
+    wanted: Iterable[tuple[str, int]],
+    batch_size: int = 16,
+) -> Iterator[int]:
+    """Add what is missing; yields the number of rows after each batch.
+
+    Args:
+        folder: the cache's folder, made when it does not exist.
+        model: only its tower and its projector's pooling are used.
+        prep: views and normalisation.
+        root: folder of the images.
+        wanted: (image, variant) pairs in the order in which they shall be made.
+        batch_size: pictures a forward pass.
+
+    Raises:
+        DataError: the cache was made by another tower or with other views.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    projector = model.model.multi_modal_projector
+    digest, views = tower_digest(model), len(prep.views)
+    meta_path, index_path, data_path = folder / "meta.json", folder / "index.jsonl", folder / "features.bin"
+    done: list[str] = []
+    meta = {"tower_sha256": digest, "views": list(prep.views), "size_px": prep.size_px}
+    if meta_path.is_file():
+        old = json.loads(meta_path.read_text("utf-8"))
+        if any(old.get(key) != value for key, value in meta.items()):
+            raise DataError(f"{folder} holds features of another tower or of other views", "choose another folder")
+        done = [json.loads(line)["key"] for line in index_path.read_text("utf-8").splitlines()] if index_path.is_file() else []
+        if data_path.is_file():
+            with data_path.open("r+b") as file:
+                file.truncate(len(done) * int(np.prod(old["shape"])) * 2)
+    known = set(done)
+    todo = [item for item in dict.fromkeys(wanted) if feature_key(*item) not in known]
+    with data_path.open("ab") as data, index_path.open("a", encoding="utf-8") as index:
+        for keys, pixels in _batches(root, todo, prep, batch_size):
+            if not keys:
+                continue
+            features = tower_features(model, pixels)
+            pooled = projector.pool(features) if hasattr(projector, "pool") else features
+            rows = pooled.reshape(len(keys), views, *pooled.shape[1:]).half().numpy()
+            if not meta_path.is_file():
+                meta_path.write_text(json.dumps({**meta, "shape": list(rows.shape[1:])}), "utf-8")
+            data.write(rows.tobytes())
+            data.flush()
+            index.writelines(json.dumps({"key": key}) + "\n" for key in keys)
+            index.flush()
+            known.update(keys)
+            yield len(known)
+
+
+def main() -> None:
+    """``python -m fakescan_trainer.data.features BASE CACHE ROOT FILE[:VARIANT,VARIANT]...`` fills a cache in that order."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("base", type=Path, help="folder of the base model")
+    parser.add_argument("cache", type=Path, help="folder of the cache")
+    parser.add_argument("root", type=Path, help="folder that image paths are relative to")
+    parser.add_argument("files", nargs="+", help="annotation files below ROOT, with the variants to make (0 = plain)")
+    parser.add_argument("--pooling", type=int, default=2)
+    parser.add_argument("--view", action="append", help="views in order; default: square")
+    args = parser.parse_args()
+    model = load_base(args.base, projector_pooling=args.pooling)
+    prep = Preprocessing(model.config.vision_config.image_size, tuple(args.view or ["square"]))
+    wanted: list[tuple[str, int]] = []
+    for spec in args.files:
+        name, _, variants = spec.partition(":")
+        images = sorted({record.image for record in read_records(args.root / name, args.root)})
+        random.Random(0).shuffle(images)  # noqa: S311  (a stopped run then holds a fair sample)
+        wanted += [(image, int(variant)) for variant in (variants or "0").split(",") for image in images]
+    started = time.monotonic()
+    for count in extend_cache(args.cache, model, prep, args.root, wanted):
+        print(f"{count} of {len(set(wanted))} rows, {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

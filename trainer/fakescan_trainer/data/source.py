@@ -1,0 +1,82 @@
+"""The training set as the loop sees it: records by kind, and what the tower makes of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fakescan.errors import DataError
+from fakescan.model.images import Preprocessing, pixel_values
+from fakescan_trainer.config import DataConfig
+from fakescan_trainer.data.features import PLAIN, FeatureCache, feature_key, load_variant
+from fakescan_trainer.data.mmfr import Record, read_records
+
+
+class TrainingData:
+    """Records of all kinds, with their pixels or cached features.
+
+    Attributes:
+        full: records with reasoning.
+        labelled: all records with a label (short rows are made of them).
+        captions: records with a caption.
+        validation: held-out records with a label.
+        left_out: how many records the cache has no features of.
+    """
+
+    def __init__(self, config: DataConfig, prep: Preprocessing) -> None:
+        """Read and check everything.
+
+        Raises:
+            DataError: files are missing or malformed, or nothing is left to train on.
+        """
+        self.root, self.config, self.prep = Path(config.root), config, prep
+        self.cache = FeatureCache(Path(config.features)) if config.features else None
+        if self.cache and self.cache.shape[0] != len(prep.views):
+            raise DataError(f"the feature cache holds {self.cache.shape[0]} views, the model takes {len(prep.views)}", "make it again")
+        train = self._read(config.train)
+        held = self._read(config.validation)
+        aligned = self._read(config.captions) if config.captions else train
+        total = len(train) + len(held)
+        self.labelled = [record for record in self._available(train) if record.label]
+        self.full = [record for record in self.labelled if record.reasoning and record.caption]
+        self.captions = [record for record in self._available(aligned) if record.caption]
+        self.validation = [record for record in self._available(held) if record.label]
+        self.left_out = total - len(self.labelled) - len(self.validation)
+        if overlap := {r.image for r in self.labelled} & {r.image for r in self.validation}:
+            raise DataError(f"{len(overlap)} images are in training and in validation, e.g. {min(overlap)}", "remove them from one")
+        if not self.labelled and not self.captions:
+            raise DataError("no record is left to train on", "check data.train, data.features and data.variants")
+
+    def _read(self, names: Sequence[str]) -> list[Record]:
+        return [record for name in names for record in read_records(self.root / name, self.root)]
+
+    def _available(self, records: Sequence[Record]) -> list[Record]:
+        return [record for record in records if self.cache is None or self._variants(record.image)]
+
+    def _variants(self, image: str) -> list[int]:
+        """Variants of an image that the cache holds, wanted ones first; the plain one as a last resort."""
+        assert self.cache is not None
+        held = [variant for variant in self.config.variants if feature_key(image, variant) in self.cache]
+        return held or ([PLAIN] if feature_key(image, PLAIN) in self.cache else [])
+
+    def vision(self, records: Sequence[Record], rng: np.random.Generator, *, plain: bool = False) -> torch.Tensor:
+        """Cached features (B, V, P, C), or pixels (B * V, 3, H, W).
+
+        Args:
+            records: the images.
+            rng: draws the augmented variant.
+            plain: take the picture as it is where there is a choice.
+        """
+        if self.cache is None:
+            variant = int(rng.integers(1, 2**31)) if self.config.augment and not plain else PLAIN
+            return pixel_values([load_variant(self.root, record.image, variant) for record in records], self.prep)
+        rows = []
+        for record in records:
+            held = self._variants(record.image)
+            if plain and feature_key(record.image, PLAIN) in self.cache:
+                held = [PLAIN]
+            rows.append(self.cache[feature_key(record.image, held[int(rng.integers(len(held)))])])
+        return torch.stack(rows)

@@ -1,0 +1,1 @@
+"""Measuring a model while and after it is trained."""

@@ -1,0 +1,277 @@
+"""The training loop: stages, steps, evaluation, checkpoints.
+
+``train(config)`` is an ordinary function; ``fakescan train`` only builds the config and shows progress.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from fakescan.version import __version__
+from fakescan.errors import ConfigError, DataError, ModelError
+from fakescan.model.build import load_base, load_tokenizer, visual_tokens
+from fakescan.model.checkpoints.ours import CheckpointInfo, LoraSettings, save_adapter, write_info
+from fakescan.model.images import Preprocessing
+from fakescan.model.mapper import derive_anchors
+from fakescan.model.projector import PooledProjector
+from fakescan.model.prompt import TEMPLATES
+from fakescan_trainer import probe
+from fakescan_trainer.config import StageConfig, TrainConfig, to_toml_table
+from fakescan_trainer.data.source import TrainingData
+from fakescan_trainer.encode import Row, RowEncoder, collate
+from fakescan_trainer.evaluate.validation import evaluate
+from fakescan_trainer.network import ForensicNetwork
+from fakescan_trainer.record import MetricsFile
+from fakescan_trainer.sampling import Sampler, source_weights
+from fakescan_trainer.schedule import cosine_with_warmup, steps_of
+from fakescan_trainer.state import Position, load_position, load_progress, load_weights, save_state, seed_everything
+from fakescan_trainer.watch import SILENT, TrainObserver
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """How a run ended."""
+
+    folder: Path
+    """Folder of the exported checkpoint."""
+    metrics: dict[str, float]
+    """Last evaluation."""
+    steps: int
+    """Optimizer steps in all."""
+    losses: list[float]
+    """Total loss of every step of this call, in order."""
+
+
+class Trainer:
+    """One run: what is built once and used by every stage."""
+
+    def __init__(self, config: TrainConfig, watch: TrainObserver = SILENT) -> None:
+        """Load data and model.
+
+        Raises:
+            DataError: the data is missing or malformed.
+            ModelError: the base is missing or does not fit.
+        """
+        if config.run.threads:
+            torch.set_num_threads(config.run.threads)
+        seed_everything(config.run.seed)
+        self.config, self.watch = config, watch
+        self.out = Path(config.run.out)
+        self.accelerator = Accelerator(mixed_precision=config.run.precision)
+        llava = load_base(config.model.base, projector_pooling=config.model.projector_pooling)
+        self.tokenizer = load_tokenizer(config.model.base)
+        self.prep = Preprocessing(llava.config.vision_config.image_size, config.model.views)
+        self.data = TrainingData(config.data, self.prep)
+        if self.data.left_out:
+            watch.message(f"{self.data.left_out} records are left out: the feature cache does not hold them yet")
+        if config.run.gradient_checkpointing:
+            llava.gradient_checkpointing_enable()
+        self.anchors = derive_anchors(self.tokenizer)
+        self.encoder = RowEncoder(
+            self.tokenizer, TEMPLATES[config.model.template], llava.config.image_token_id,
+            visual_tokens(llava, config.model.views), leak=config.data.leak, max_text_tokens=config.data.max_text_tokens,
+        )  # fmt: skip
+        self.network = ForensicNetwork(llava, config, self.anchors).to(self.accelerator.device)
+        self._standardise()
+        self.position = Position()
+        self.losses: list[float] = []
+
+    def _standardise(self) -> None:
+        """Channel statistics of a pooled projector, from cached features of training images."""
+        projector = self.network.llava.model.multi_modal_projector
+        if not isinstance(projector, PooledProjector) or self.data.cache is None:
+            return
+        rng = np.random.default_rng(self.config.run.seed)
+        pool = self.data.labelled or self.data.captions
+        chosen = [pool[int(i)] for i in rng.choice(len(pool), min(384, len(pool)), replace=False)]
+        features = self.data.vision(chosen, rng).flatten(0, 1)
+        spread = float(self.network.llava.get_input_embeddings().weight.std())
+        probe.fit_standardisation(projector, features, spread)
+
+    def run(self, *, resume: bool = False) -> TrainReport:
+        """Go through the stages.
+
+        Args:
+            resume: go on from the last checkpoint in the run's folder.
+        """
+        last = self.out / "last"
+        if resume:
+            self.position = load_position(last)
+            load_weights(last, self.network)
+        elif last.exists():
+            raise ConfigError([f"run.out: {self.out} holds a run already"], "choose another folder, or add --resume")
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / "config.json").write_text(json.dumps(to_toml_table(self.config), indent=1), "utf-8")
+        metrics_file = MetricsFile(self.out)
+        metrics: dict[str, float] = {}
+        try:
+            if not resume:
+                metrics = self._evaluate(metrics_file, "start")
+            for number in range(self.position.stage, len(self.config.stages)):
+                stage = self.config.stages[number]
+                if stage.task == "probe":
+                    self._probe(stage)
+                else:
+                    self._stage(stage, metrics_file, resume=resume)
+                    resume = False
+                metrics = self._evaluate(metrics_file, stage.name)
+                self.position.stage, self.position.step = number + 1, 0
+                self._save(None)
+        finally:
+            metrics_file.close()
+        folder = self.export(self.out / "checkpoint")
+        return TrainReport(folder, metrics, self.position.total_steps, self.losses)
+
+    def _probe(self, stage: StageConfig) -> None:
+        """Fit the probe on every labelled training image and write it into the projector."""
+        projector = self.network.llava.model.multi_modal_projector
+        if not isinstance(projector, PooledProjector):
+            raise ConfigError(["stages: a probe needs model.projector_pooling above 1"], "remove the probe stage")
+        self.watch.stage_started(stage.name, 1, 0)
+        rng = np.random.default_rng(self.config.run.seed)
+        records, features = self.data.labelled, []
+        for start in range(0, len(records), 64):
+            pooled = self.data.vision(records[start : start + 64], rng)[:, 0]
+            features.append(projector.standardised(pooled.to(projector.feature_mean.device))[:, 0])
+        labels = torch.tensor([float(record.label == "fake") for record in records])
+        weights = torch.from_numpy(source_weights(records)).float()
+        stacked = torch.cat(features).cpu()
+        weight, bias = probe.fit_probe(stacked, labels, weights, stage.weight_decay)
+        probe.start_from_probe(self.network.llava, self.anchors, weight.to(stacked), bias.to(stacked))
+        self.position.total_steps += 1
+        self.watch.step(1, {"probe_logit_spread": float((stacked @ weight).std())})
+
+    def _stage(self, stage: StageConfig, metrics_file: MetricsFile, *, resume: bool) -> None:
+        data, config, accelerator = self.data, self.config, self.accelerator
+        processes = accelerator.num_processes
+        total = steps_of(stage, len(data.full), len(data.labelled), len(data.captions), processes)
+        modules = stage.train or (("projector",) if stage.task == "caption" else config.model.train)
+        groups = self.network.parts(modules)
+        rates = {"adapters": stage.lr, "projector": stage.lr_projector or stage.lr, "scalars": stage.lr_scalars or stage.lr}
+        optimizer = torch.optim.AdamW(
+            [{"params": parameters, "lr": rates[name], "base_lr": rates[name], "name": name} for name, parameters in groups.items()],
+            weight_decay=stage.weight_decay,
+        )
+        if resume:
+            load_progress(self.out / "last", optimizer)
+        network, optimizer = accelerator.prepare(self.network, optimizer)
+        samplers = self._samplers(stage)
+        self.watch.stage_started(stage.name, total, self.position.step)
+        sums: dict[str, list[float]] = defaultdict(list)
+        clock = time.monotonic()
+        for step in range(self.position.step, total):
+            factor = cosine_with_warmup(step, total, stage.warmup)
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * factor
+            self.network.train()
+            terms = self._step(stage, step, network, optimizer, samplers)
+            self.losses.append(terms["total"])
+            for name, value in terms.items():
+                sums[name].append(value)
+            self.position.step, self.position.total_steps = step + 1, self.position.total_steps + 1
+            self.position.elapsed_s += time.monotonic() - clock
+            clock = time.monotonic()
+            if (step + 1) % config.run.log_every == 0 or step + 1 == total:
+                means = {name: float(np.mean(values)) for name, values in sums.items()}
+                means |= {"tau": float(self.network.mapper.tau.detach()), "temperature": float(self.network.contrast.temperature.detach())}
+                means |= {"lr": stage.lr * factor, "elapsed_s": self.position.elapsed_s}
+                metrics_file.write(self.position.total_steps, stage.name, means)
+                self.watch.step(step + 1, means)
+                sums.clear()
+            if config.run.eval_every and (step + 1) % config.run.eval_every == 0 and step + 1 < total:
+                self._evaluate(metrics_file, stage.name)
+            if config.run.save_every and (step + 1) % config.run.save_every == 0 and step + 1 < total:
+                self._save(optimizer)
+            clock = time.monotonic()
+
+    def _samplers(self, stage: StageConfig) -> dict[str, tuple[Sampler, list[Any], int]]:
+        """Kind of row to its sampler, its records and its rows a micro-batch."""
+        pools = {"full": (self.data.full, stage.full), "short": (self.data.labelled, stage.short), "caption": (self.data.captions, stage.captions)}
+        balance, samplers = self.config.data.balance, {}
+        for offset, (kind, (records, size)) in enumerate(pools.items()):
+            if size and (stage.task == "joint" or kind == "caption"):
+                if not records:
+                    raise DataError(f"stage {stage.name} wants {kind} rows and there are none", "check the data files")
+                seed = self.config.run.seed * 1000 + offset * 100 + len(stage.name)
+                samplers[kind] = (Sampler(records, seed, balance=balance and kind != "caption"), records, size)
+        return samplers
+
+    def _step(self, stage: StageConfig, step: int, network: Any, optimizer: Any, samplers: dict[str, Any]) -> dict[str, float]:
+        """One optimizer step: every micro-batch of every kind, then the update."""
+        accelerator, totals = self.accelerator, defaultdict(float)
+        for micro in range(stage.accumulate):
+            number = (step * stage.accumulate + micro) * accelerator.num_processes + accelerator.process_index
+            for kind, (sampler, records, size) in samplers.items():
+                rng = np.random.default_rng([self.config.run.seed, number, len(kind)])
+                chosen = [records[i] for i in sampler.draw(number, size)]
+                rows = [self._row(kind, record, rng) for record in chosen]
+                batch = collate(rows, self.encoder.prompt.end_id).to(accelerator.device)
+                vision = self.data.vision(chosen, rng).to(accelerator.device)
+                with accelerator.autocast():
+                    losses = network(batch, vision, kind)
+                if not math.isfinite(float(losses.total.detach())):
+                    raise ModelError(f"the loss is not a number at step {step} of {stage.name}", "lower the learning rate, or use float32")
+                accelerator.backward(losses.total / stage.accumulate)
+                for name, value in losses.terms.items():
+                    totals[name] += value / stage.accumulate
+                totals["total"] += float(losses.total.detach()) / stage.accumulate
+        if self.config.run.max_grad_norm:
+            accelerator.clip_grad_norm_(self.network.parameters(), self.config.run.max_grad_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+        return dict(totals)
+
+    def _row(self, kind: str, record: Any, rng: np.random.Generator) -> Row:
+        if kind == "full":
+            return self.encoder.full(record, steered=bool(rng.random() < self.config.data.steer))
+        return self.encoder.short(record) if kind == "short" else self.encoder.caption(record)
+
+    def _evaluate(self, metrics_file: MetricsFile, stage: str) -> dict[str, float]:
+        metrics = evaluate(self.network, self.encoder, self.data, self.config.run.eval_rows, self.accelerator.device)
+        if not metrics:
+            return {}
+        metrics_file.write(self.position.total_steps, stage, {f"validation_{name}": value for name, value in metrics.items()})
+        self.watch.evaluated(metrics)
+        if metrics.get("auc", -1.0) > self.position.best:
+            self.position.best = metrics["auc"]
+            self.export(self.out / "best")
+        return metrics
+
+    def _save(self, optimizer: torch.optim.Optimizer | None) -> None:
+        if self.accelerator.is_main_process:
+            save_state(self.out / "last", self.network, optimizer, self.position)
+            self.watch.saved(self.out / "last")
+
+    def export(self, folder: Path) -> Path:
+        """Write a checkpoint that ``fakescan scan --model`` takes; the base is named, not copied."""
+        model = self.config.model
+        save_adapter(folder, self.network.llava)
+        lora = LoraSettings(model.lora.rank, model.lora.alpha, 0.0, model.lora.vision_blocks) if model.lora.rank else None
+        info = CheckpointInfo(
+            name=model.name, base=str(Path(model.base).resolve()), base_name=Path(model.base).name, template=model.template,
+            preprocessing=self.prep, projector_pooling=model.projector_pooling, lora=lora,
+            tau=float(self.network.mapper.tau.detach()), tool_version=__version__,
+        )  # fmt: skip
+        write_info(folder, info)
+        return folder
+
+
+def train(config: TrainConfig, *, resume: bool = False, watch: TrainObserver = SILENT) -> TrainReport:
+    """Train by a recipe.
+
+    Raises:
+        ConfigError: the recipe contradicts itself or the run's folder is taken.
+        DataError: the data is missing or malformed.
+        ModelError: the base does not fit, or training diverged.
+    """
+    return Trainer(config, watch).run(resume=resume)
