@@ -22,6 +22,7 @@ from fakescan.core.records import Calibration, Failure, Label, LogitPair, ModelI
 from fakescan.engines.choosing import Sampler, greedy
 from fakescan.engines.decoding import Sequences
 from fakescan.engines.device import Placement
+from fakescan.engines.int8 import quantise_linears
 from fakescan.errors import ModelError
 from fakescan.model.build import image_embeddings, tower_features, visual_tokens
 from fakescan.model.checkpoints.ours import LoadedModel
@@ -211,9 +212,7 @@ def _placed(llava: Any, placement: Placement) -> Any:
     """Move a model, and swap its language model's linear layers for dynamic int8 ones where that was asked for."""
     llava = llava.to(placement.device, placement.dtype)
     if placement.int8:
-        from torch.ao.quantization import quantize_dynamic
-
-        llava.model.language_model = quantize_dynamic(llava.model.language_model, {torch.nn.Linear}, dtype=torch.qint8)
+        quantise_linears(llava.model.language_model)
     return llava.eval()
 
 

@@ -156,6 +156,7 @@ class Trainer:
         processes = accelerator.num_processes
         total = steps_of(stage, len(data.full), len(data.labelled), len(data.captions), processes)
         modules = stage.train or (("projector",) if stage.task == "caption" else config.model.train)
+        self.network.rest_idle_adapters(modules)
         groups = self.network.parts(modules)
         rates = {"adapters": stage.lr, "projector": stage.lr_projector or stage.lr, "scalars": stage.lr_scalars or stage.lr}
         optimizer = torch.optim.AdamW(

@@ -1,0 +1,126 @@
+"""``fakescan train``: builds the recipe, shows what will happen, trains with a progress bar on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+if TYPE_CHECKING:
+    from fakescan_trainer.watch import TrainObserver
+
+HELP = """Fine-tune a model by a recipe (LM + FACL + CPM).
+
+Example: [bold]fakescan train nano.toml run.out=runs/mine data.root=photos[/bold]
+
+A recipe is a TOML file, or the name of one that is shipped: paper-v1, paper-v2, nano, smoke.
+"""
+_SHOWN = ("lm_caption", "lm_full", "lm_short", "cpm_full", "cpm_short", "facl", "tau")
+
+
+def train(
+    config: Annotated[str, typer.Argument(help="Recipe: a TOML file, or paper-v1, paper-v2, nano, smoke.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes: section.key=value, as in stages.0.steps=10.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint of the run's folder.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print text, token ids and loss mask of one sample of each kind.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of faults.")] = False,
+) -> int:
+    """Train, or show what would be trained on."""
+    del debug  # read from the command line by app.run
+    from fakescan_trainer.config import load_config
+    from fakescan_trainer.recipes import recipe_path
+
+    recipe = load_config(recipe_path(config), overrides or [])
+    if dry_run:
+        from fakescan_trainer.dry_run import describe_samples
+
+        for line in describe_samples(recipe):
+            typer.echo(line)
+        return 0
+    from fakescan_trainer.loop import Trainer
+    from fakescan_trainer.memory import estimate
+
+    with _Bars() as bars:
+        watch = bars.observer()
+        trainer = Trainer(recipe, watch)
+        watch.message(estimate(recipe, trainer.network).sentence())
+        report = trainer.run(resume=resume)
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in report.metrics.items())
+        watch.message(f"{report.steps} steps done{'; ' + figures if figures else ''}")
+    typer.echo(report.folder)
+    return 0
+
+
+train.__doc__ = HELP
+
+
+class _Bars:
+    """A bar a stage on a terminal, plain lines elsewhere."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False, markup=False)
+        self.progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+            TextColumn("{task.fields[losses]}"), console=self.console, disable=not sys.stderr.isatty(),
+        )  # fmt: skip
+
+    def __enter__(self) -> _Bars:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self.progress.stop()
+
+    def observer(self) -> TrainObserver:
+        """What the loop talks to."""
+        from fakescan_trainer.watch import TrainObserver
+
+        bars = self
+
+        class Shown(TrainObserver):
+            task: TaskID | None = None
+            stage = ""
+            total = 0
+
+            def message(self, text: str) -> None:
+                bars.console.print(text)
+
+            def stage_started(self, name: str, steps: int, done: int) -> None:
+                self.stage, self.total = name, steps
+                self.task = bars.progress.add_task(name, total=steps, completed=done, losses="")
+
+            def step(self, done: int, values: Mapping[str, float]) -> None:
+                losses = " ".join(f"{name} {values[name]:.3f}" for name in _SHOWN if name in values)
+                if self.task is not None:
+                    bars.progress.update(self.task, completed=done, losses=losses)
+                if bars.progress.disable:
+                    bars.console.print(f"{self.stage} {done}/{self.total} {losses}", soft_wrap=True)
+
+            def evaluated(self, values: Mapping[str, float]) -> None:
+                bars.console.print(
+                    "validation: " + ", ".join(f"{k} {v:.4f}" for k, v in values.items()), soft_wrap=True
+                )
+
+            def saved(self, folder: Path) -> None:
+                bars.console.print(f"saved {folder}", soft_wrap=True)
+
+        return Shown()

@@ -1,0 +1,69 @@
+"""What holds for every test: no settings from outside, no network, no terminal colours."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+# Typer and Rich decide at import whether they write to a terminal, so these go before any test module is imported.
+for _name in ("FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "GITHUB_ACTIONS", "NO_COLOR", "TERMINAL_WIDTH"):
+    os.environ.pop(_name, None)
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class NetworkUsed(BaseException):
+    """A test tried to leave the machine; not an Exception, so that no error handling can swallow it."""
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Empty the ``FAKESCAN_*`` environment and point the user's settings folders at an empty one."""
+    for name in [name for name in os.environ if name.upper().startswith("FAKESCAN_")]:
+        monkeypatch.delenv(name)
+    empty = tmp_path_factory.getbasetemp() / "no-user-settings"
+    empty.mkdir(exist_ok=True)
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(empty))
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every connection over IP fail; sockets inside the machine's file system stay."""
+
+    def guarded(connect: Callable[..., Any]) -> Callable[..., Any]:
+        def guard(self: socket.socket, address: Any, *args: Any) -> Any:
+            if self.family in {socket.AF_INET, socket.AF_INET6}:
+                raise NetworkUsed(f"a test tried to connect to {address!r}")
+            return connect(self, address, *args)
+
+        return guard
+
+    def no_lookup(host: object, *args: object, **kwargs: object) -> NoReturn:
+        raise NetworkUsed(f"a test tried to look up {host!r}")
+
+    monkeypatch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
+    monkeypatch.setattr(socket, "getaddrinfo", no_lookup)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Reference data that is not part of the repository; tests that need it are skipped where it is absent."""
+    folder = REPOSITORY.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("the reference data (shared/) does not lie beside this checkout")
+    return folder

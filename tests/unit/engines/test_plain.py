@@ -1,0 +1,230 @@
+"""The plain engine on a tiny random LLaVA: right whatever the batch, and whatever happens to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fakescan import engines
+from fakescan.core.records import Calibration, Failure, Label, LogitPair, Prediction, ScoreKind, Stage
+from fakescan.engines import device as device_module
+from fakescan.engines.device import choose_placement
+from fakescan.engines.plain import EngineOptions, PlainEngine
+from fakescan.errors import ConfigError, ModelError
+from fakescan.model.build import load_base, load_tokenizer
+from fakescan.model.checkpoints.ours import CheckpointInfo, LoadedModel
+from fakescan.model.images import Preprocessing
+from fakescan.protocols import Engine
+from tests.tiny import make_base
+
+
+class Picture:
+    def __init__(self, number: int) -> None:
+        rng = np.random.default_rng(number)
+        self.image = Image.fromarray(rng.integers(0, 255, (30 + 9 * number, 50, 3), dtype=np.uint8))
+        self.sha256 = f"{number:064d}"
+
+
+PICTURES = [Picture(number) for number in range(5)]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_base(tmp_path_factory.mktemp("base"))
+
+
+def engine(base: Path, *, calibration: dict[ScoreKind, Calibration] | None = None, dtype: str = "float32", **options: Any) -> PlainEngine:
+    info = CheckpointInfo("tiny", str(base), "tiny", "chatml", Preprocessing(32, ("square",)), 2, None, 10.0, calibration=calibration or {})
+    torch.manual_seed(0)  # a base without a checkpoint gets a fresh projector
+    loaded = LoadedModel(info, load_base(base, projector_pooling=2), load_tokenizer(base))
+    options = {"text_limit_tokens": 24} | options
+    return PlainEngine(loaded, choose_placement("cpu", dtype), EngineOptions(**options))
+
+
+def predictions(outcomes: list[Prediction | Failure]) -> list[Prediction]:
+    assert all(isinstance(outcome, Prediction) for outcome in outcomes)
+    return outcomes  # type: ignore[return-value]
+
+
+def close(one: LogitPair | None, two: LogitPair | None) -> bool:
+    assert one is not None and two is not None
+    return one.index == two.index and abs(one.real - two.real) < 2e-5 and abs(one.fake - two.fake) < 2e-5
+
+
+def test_it_is_an_engine(base: Path) -> None:
+    assert isinstance(engine(base), Engine)
+
+
+def test_a_row_does_not_depend_on_its_batch_or_order(base: Path) -> None:
+    alone = predictions(engine(base, batch_size=1).infer(PICTURES))
+    for size in (2, 3, 5):
+        together = predictions(engine(base, batch_size=size).infer(PICTURES))
+        for one, two in zip(alone, together, strict=True):
+            assert close(one.before, two.before) and close(one.after, two.after)
+            assert one.stages == two.stages and one.tokens == two.tokens and one.steered_to == two.steered_to
+    backwards = predictions(engine(base, batch_size=3).infer(PICTURES[::-1]))[::-1]
+    assert all(close(one.after, two.after) and one.stages == two.stages for one, two in zip(alone, backwards, strict=True))
+
+
+def test_pictures_matter(base: Path) -> None:
+    scores = [p.before.fake - p.before.real for p in predictions(engine(base).infer(PICTURES, reasoning=False)) if p.before]
+    assert len({round(score, 4) for score in scores}) == len(PICTURES)
+
+
+def test_triage_is_the_first_score_without_text(base: Path) -> None:
+    full = predictions(engine(base).infer(PICTURES))
+    triage = predictions(engine(base).infer(PICTURES, reasoning=False))
+    for one, two in zip(full, triage, strict=True):
+        assert close(one.before, two.before)
+        assert two.after is None and two.stages == () and two.tokens == 0
+
+
+def test_both_scores_equal_a_plain_forward_pass_without_cache(base: Path) -> None:
+    """The cut-back cache, masks and positions against transformers' own forward over the whole sequence."""
+    ours = engine(base, batch_size=5)
+    tokens: dict[int, list[list[int]]] = {}
+    original = ours._reasoning_ended
+
+    def record(row: list[int]) -> bool:
+        tokens[id(row)] = [row]
+        return original(row)
+
+    ours._reasoning_ended = record  # type: ignore[method-assign]
+    results = predictions(ours.infer(PICTURES))
+    rows = [held[0] for held in tokens.values()][:5]
+    prompt = ours.prompt
+    from fakescan.model.images import pixel_values
+
+    for picture, result, row in zip(PICTURES, results, rows, strict=True):
+        pixels = pixel_values([picture.image], ours.info.preprocessing)
+        tail = () if original(row) else prompt.reasoning_end
+        sequences = {
+            "before": (*prompt.head, *prompt.before),
+            "after": (*prompt.head, *prompt.opening[result.steered_to], *row, *tail, *prompt.conclusion),
+        }
+        for name, ids in sequences.items():
+            with torch.inference_mode():
+                logits = ours.llava(input_ids=torch.tensor([ids]), pixel_values=pixels).logits[0, -1]
+            pair = getattr(result, name)
+            assert float(logits[ours.anchors.real_id]) == pytest.approx(pair.real, abs=1e-4)
+            assert float(logits[ours.anchors.fake_id]) == pytest.approx(pair.fake, abs=1e-4)
+
+
+def test_every_picture_gets_both_scores_whatever_the_text(base: Path) -> None:
+    for prediction in predictions(engine(base, text_limit_tokens=3).infer(PICTURES)):
+        assert prediction.after is not None
+        stages = {stage.stage: stage for stage in prediction.stages}
+        assert stages[Stage.SUMMARY].complete and stages[Stage.CONCLUSION].complete
+        assert not stages[Stage.REASONING].complete  # random weights never close it, and the report must say so
+
+
+def test_text_is_steered_to_the_side_of_the_first_score(base: Path) -> None:
+    always_fake = Calibration(1.0, 50.0, 0.5, (0.4, 0.6), "nothing")
+    always_real = Calibration(1.0, -50.0, 0.5, (0.4, 0.6), "nothing")
+    undecided = Calibration(1e9, 0.1, 0.9, (0.1, 0.9), "nothing")
+    for record, side in ((always_fake, Label.FAKE), (always_real, Label.REAL), (undecided, Label.FAKE)):
+        outcome = predictions(engine(base, calibration={ScoreKind.BEFORE: record}).infer(PICTURES))
+        assert {prediction.steered_to for prediction in outcome} == {side}
+    after = predictions(engine(base, decides=ScoreKind.AFTER).infer(PICTURES))
+    assert {prediction.steered_to for prediction in after} == {None}
+
+
+def test_free_decoding_has_an_anchor_or_no_second_score(base: Path) -> None:
+    outcome = predictions(engine(base, free=True, decides=ScoreKind.AFTER, seed=1).infer(PICTURES[:2]))
+    for prediction in outcome:
+        assert prediction.before is not None
+        assert prediction.after is None  # random weights never write the anchor
+
+
+def test_drawn_text_depends_on_the_seed_and_not_on_the_batch(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fakescan.engines.plain.FREE_LIMIT_TOKENS", 20)
+    texts = []
+    for seed, size in ((1, 1), (1, 3), (2, 3)):
+        own = engine(base, free=True, decides=ScoreKind.AFTER, seed=seed, batch_size=size)
+        drawn: list[str] = []
+        monkeypatch.setattr(own, "_text", lambda row, drawn=drawn: drawn.append(str(list(row))) or "")
+        own.infer(PICTURES[:3])
+        texts.append(drawn)
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_out_of_memory_halves_the_batch_and_changes_nothing(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = predictions(engine(base, batch_size=2).infer(PICTURES))
+    own = engine(base, batch_size=5)
+    real = own._batch
+
+    def small_memory(images: Any, *, reasoning: bool) -> Any:
+        if len(images) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return real(images, reasoning=reasoning)
+
+    monkeypatch.setattr(own, "_batch", small_memory)
+    outcome = predictions(own.infer(PICTURES))
+    assert own.batch_size == 2
+    assert all(close(one.after, two.after) and one.stages == two.stages for one, two in zip(expected, outcome, strict=True))
+
+
+def test_no_memory_for_one_picture_is_that_picture_s_failure(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = engine(base, batch_size=2)
+    real = own._batch
+
+    def picky(images: Any, *, reasoning: bool) -> Any:
+        if any(image.sha256 == PICTURES[1].sha256 for image in images):
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+        return real(images, reasoning=reasoning)
+
+    monkeypatch.setattr(own, "_batch", picky)
+    outcome = own.infer(PICTURES[:3], reasoning=False)
+    assert isinstance(outcome[1], Failure) and outcome[1].code == "out-of-memory"
+    assert isinstance(outcome[0], Prediction) and isinstance(outcome[2], Prediction)
+
+
+def test_other_faults_of_the_device_end_the_run(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = engine(base)
+
+    def broken(images: Any, *, reasoning: bool) -> Any:
+        raise RuntimeError("device-side assert")
+
+    monkeypatch.setattr(own, "_batch", broken)
+    with pytest.raises(ModelError, match="device-side assert"):
+        own.infer(PICTURES)
+
+
+def test_dynamic_int8_is_close_and_named(base: Path) -> None:
+    own = engine(base, dtype="int8")
+    assert own.identity.dtype == "int8"
+    exact = predictions(engine(base).infer(PICTURES, reasoning=False))
+    for one, two in zip(exact, predictions(own.infer(PICTURES, reasoning=False)), strict=True):
+        assert one.before and two.before
+        assert abs((one.before.fake - one.before.real) - (two.before.fake - two.before.real)) < 0.3
+
+
+def test_placement_faults_are_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    for device, dtype, told in (("tpu9", "auto", "no device"), ("cuda:7", "auto", "not available"), ("cpu", "float8", "unknown")):
+        with pytest.raises(ConfigError, match=told):
+            choose_placement(device, dtype)
+    monkeypatch.setattr(device_module, "bfloat16_works_on_cpu", lambda: False)
+    with pytest.raises(ConfigError, match="bfloat16 does not run"):
+        choose_placement("cpu", "bfloat16")
+    assert choose_placement("cpu", "auto").dtype_name == "float32"
+
+
+def test_a_crashing_probe_means_no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_module, "_BF16_PROBE", "import os; os.abort()")
+    assert device_module.bfloat16_works_on_cpu() is False
+    monkeypatch.setattr(device_module, "_BF16_PROBE", "pass")
+    assert device_module.bfloat16_works_on_cpu() is True
+
+
+def test_unknown_names_get_near_misses(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        engines.engine_class("plane")
+    assert "plain" in caught.value.hint
+    with pytest.raises(ModelError, match="did you mean nano"):
+        engines.model_folder("nanno")
+    assert engines.model_folder(str(tmp_path)) == tmp_path

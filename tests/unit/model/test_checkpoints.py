@@ -1,0 +1,159 @@
+"""Weights in few bits, and checkpoints that give the same numbers again or say what is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from fakescan.core.records import Calibration, ScoreKind
+from fakescan.errors import ModelError
+from fakescan.model.build import LoraSettings, add_lora, load_base
+from fakescan.model.checkpoints import load_any
+from fakescan.model.checkpoints.ours import ADAPTER, MANIFEST, CheckpointInfo, load_checkpoint, read_info, save_adapter, write_info
+from fakescan.model.checkpoints.quantise import (
+    dequantise_q4_1,
+    dequantise_q8_0,
+    dequantise_rows,
+    quantise_rows,
+    read_weights,
+)
+from fakescan.model.images import Preprocessing
+from tests.tiny import make_base
+
+
+def f16(value: float) -> list[int]:
+    return list(torch.tensor([value], dtype=torch.float16).view(torch.uint8).tolist())
+
+
+def test_int8_rows_lose_at_most_half_a_step() -> None:
+    weight = torch.randn(5, 70, generator=torch.Generator().manual_seed(0))
+    quantised, scale = quantise_rows(weight)
+    assert quantised.dtype == torch.int8
+    assert ((dequantise_rows(quantised, scale) - weight).abs() <= scale[:, None] / 2 + 1e-7).all()
+    assert torch.equal(dequantise_rows(*quantise_rows(torch.zeros(2, 3))), torch.zeros(2, 3))
+
+
+def test_block_formats_by_hand() -> None:
+    # Q8_0: d = 0.5, q = -2, 3, 0 ...
+    block = torch.tensor([[f16(0.5) + [254, 3] + [0] * 30]], dtype=torch.uint8)
+    assert dequantise_q8_0(block)[0, :3].tolist() == [-1.0, 1.5, 0.0]
+    # Q4_1: d = 2, m = -1; first byte 0xF3: value 0 is 3, value 16 is 15
+    block = torch.tensor([[f16(2.0) + f16(-1.0) + [0xF3] + [0] * 15]], dtype=torch.uint8)
+    values = dequantise_q4_1(block)[0]
+    assert values.shape == (32,)
+    assert (values[0], values[16], values[1]) == (5.0, 29.0, -1.0)
+
+
+def test_a_file_with_all_kinds_reads_as_plain_weights(tmp_path: Path) -> None:
+    quantised, scale = quantise_rows(torch.tensor([[1.0, -2.0]]))
+    tensors = {
+        "a.weight.int8": quantised, "a.weight.scale": scale, "b.scale": torch.ones(2),
+        "c.weight.q8_0": torch.tensor([[f16(1.0) + [7] * 32]], dtype=torch.uint8),
+    }  # fmt: skip
+    save_file(tensors, tmp_path / "w.safetensors")
+    weights = read_weights(tmp_path / "w.safetensors")
+    assert set(weights) == {"a.weight", "b.scale", "c.weight"}
+    assert torch.allclose(weights["a.weight"], torch.tensor([[1.0, -2.0]]), atol=0.02)
+    assert weights["c.weight"].tolist() == [[7.0] * 32]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoint")
+    base = make_base(folder / "base")
+    llava = load_base(base, projector_pooling=2)
+    add_lora(llava, LoraSettings(4, 8.0))
+    torch.manual_seed(1)
+    for name, parameter in llava.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+    save_adapter(folder, llava)
+    record = Calibration(2.0, 0.1, 0.6, (0.4, 0.6), "20 drawn pictures", {"auc": 0.9})
+    info = CheckpointInfo(
+        "tiny", "base", "tiny base", "chatml", Preprocessing(32, ("square",)), 2, LoraSettings(4, 8.0), 3.0,
+        calibration={ScoreKind.BEFORE: record},
+    )  # fmt: skip
+    write_info(folder, info)
+    return folder
+
+
+@pytest.fixture
+def copy(checkpoint: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(checkpoint, tmp_path / "model"))
+
+
+def test_everything_comes_back(checkpoint: Path) -> None:
+    info = read_info(checkpoint)
+    assert info.tau == 3.0 and info.preprocessing.views == ("square",) and info.lora == LoraSettings(4, 8.0)
+    assert info.calibration[ScoreKind.BEFORE].inconclusive_band == (0.4, 0.6)
+    one, two = (load_any(checkpoint).llava.state_dict() for _ in range(2))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert not any("lora" in name for name in one)  # merged
+
+
+def test_merging_changes_nothing_but_rounding(checkpoint: Path) -> None:
+    merged = load_checkpoint(checkpoint).llava
+    llava = load_base(checkpoint / "base", projector_pooling=2)
+    add_lora(llava, LoraSettings(4, 8.0))
+    stored = {n: t.float() for n, t in load_file(checkpoint / ADAPTER).items()}
+    llava.load_state_dict({n.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default."): t for n, t in stored.items()}, strict=False)
+    ids = torch.arange(5, 25)[None]
+    with torch.inference_mode():
+        assert torch.allclose(merged(input_ids=ids).logits, llava.eval()(input_ids=ids).logits, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", [ADAPTER, "base/model.safetensors", "base/tokenizer.json"])
+def test_a_damaged_file_is_named(copy: Path, name: str) -> None:
+    data = bytearray((copy / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / name).write_bytes(data)
+    with pytest.raises(ModelError, match="damaged") as caught:
+        load_checkpoint(copy)
+    assert Path(name).name in caught.value.message
+
+
+def test_a_missing_or_truncated_file_is_named(copy: Path) -> None:
+    (copy / "base" / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"model\.safetensors is missing"):
+        load_checkpoint(copy)
+
+
+def test_an_adapter_of_another_model_is_refused(copy: Path) -> None:
+    tensors = load_file(copy / ADAPTER)
+    first = next(name for name in tensors if "lora_A" in name)
+    tensors[first] = torch.zeros(7, 7)
+    save_file(tensors, copy / ADAPTER)
+    write_info(copy, read_info(copy))
+    with pytest.raises(ModelError, match="different models|does not fit"):
+        load_checkpoint(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"format": 99}, "format 99"),
+        ({"prompt_version": "0"}, "prompt version 0"),
+        ({"tau": "warm"}, "no usable model"),
+        ({"calibration": {"before": {"temperature": -1, "bias": 0, "threshold": 0.5, "inconclusive_band": [0, 1], "fitted_on": ""}}}, "out of range"),
+    ],
+)
+def test_a_manifest_that_cannot_be_meant(copy: Path, change: dict[str, object], told: str) -> None:
+    data = json.loads((copy / MANIFEST).read_text("utf-8")) | change
+    (copy / MANIFEST).write_text(json.dumps(data), "utf-8")
+    with pytest.raises(ModelError, match=told):
+        read_info(copy)
+
+
+def test_no_model_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no usable model"):
+        load_any(tmp_path)
+
+
+def test_a_plain_llava_of_transformers_is_taken_as_it_is(checkpoint: Path) -> None:
+    loaded = load_any(checkpoint / "base")
+    assert loaded.info.tau == 10.0 and loaded.info.template == "chatml" and not loaded.info.calibration

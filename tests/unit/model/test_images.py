@@ -1,0 +1,82 @@
+"""Views of a picture, and parity with the authors' preprocessing at real size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from fakescan.model.images import Preprocessing, centre_square, make_view, pixel_values, to_tensor
+
+PREP = Preprocessing(336, ("pad",))
+
+
+@pytest.mark.parametrize("name", ["a_square", "b_wide", "c_tall", "d_gray"])
+def test_padding_and_resizing_equal_the_authors(shared: Path, name: str) -> None:
+    parity = shared / "parity"
+    ours = make_view(Image.open(parity / f"v2/images/{name}.png").convert("RGB"), "pad", PREP)
+    theirs = Image.open(parity / f"preprocess336/{name}_336.png")
+    assert np.array_equal(np.asarray(ours), np.asarray(theirs.convert("RGB")))
+
+
+def test_normalised_values_equal_the_authors(shared: Path) -> None:
+    parity = shared / "parity"
+    crops = load_file(parity / "preprocess336/pixel_value_crops.safetensors")
+    info = json.loads((parity / "preprocess336/info.json").read_text("utf-8"))
+    compared = 0
+    for name, crop in crops.items():
+        stem = next((n for n in ("a_square", "b_wide", "c_tall", "d_gray") if n in name), None)
+        if stem is None:
+            continue
+        ours = to_tensor(make_view(Image.open(parity / f"v2/images/{stem}.png").convert("RGB"), "pad", PREP), PREP)
+        assert torch.allclose(ours[:, 136:200, 136:200], crop.squeeze(0).float(), atol=1e-5), info
+        compared += 1
+    assert compared == 4
+
+
+def test_toy_size_equals_the_authors_batch(shared: Path) -> None:
+    golden = load_file(shared / "parity/v2/inputs.safetensors")["pixel_values"]
+    names = ("a_square", "b_wide", "c_tall", "d_gray")
+    images = [Image.open(shared / f"parity/v2/images/{name}.png").convert("RGB") for name in names]
+    assert torch.allclose(pixel_values(images, Preprocessing(84, ("pad",))), golden, atol=1e-5)
+
+
+def test_the_square_view_shows_nothing_of_the_aspect_ratio() -> None:
+    square = Image.effect_noise((64, 64), 40).convert("RGB")
+    wide = Image.new("RGB", (200, 64), (9, 9, 9))
+    wide.paste(square, (68, 0))
+    prep = Preprocessing(32, ("square",))
+    assert torch.equal(pixel_values([square], prep), pixel_values([wide], prep))
+
+
+def test_the_native_view_does_not_resample() -> None:
+    image = Image.effect_noise((300, 200), 40).convert("RGB")
+    view = make_view(image, "native", Preprocessing(64, ("native",)))
+    assert np.array_equal(np.asarray(view), np.asarray(image.crop((118, 68, 182, 132))))
+    small = make_view(image.crop((0, 0, 40, 50)), "native", Preprocessing(64, ("native",)))
+    assert small.size == (64, 64)
+
+
+def test_views_lie_side_by_side() -> None:
+    images = [Image.new("RGB", (50, 50), colour) for colour in ("red", "blue")]
+    batch = pixel_values(images, Preprocessing(16, ("square", "native")))
+    assert batch.shape == (4, 3, 16, 16)
+    assert torch.equal(batch[0], batch[1]) and not torch.equal(batch[1], batch[2])
+
+
+def test_a_single_pixel_and_a_thin_strip() -> None:
+    for size in ((1, 1), (1, 500), (500, 1)):
+        image = Image.new("RGB", size, "white")
+        for view in ("pad", "square", "native"):
+            assert make_view(image, view, Preprocessing(16, (view,))).size == (16, 16)  # type: ignore[arg-type]
+    assert centre_square(Image.new("RGB", (5, 9))).size == (5, 5)
+
+
+def test_unknown_views_are_refused() -> None:
+    with pytest.raises(ValueError, match="views are pad, square, native"):
+        Preprocessing(16, ("round",))  # type: ignore[arg-type]
