@@ -1,0 +1,163 @@
+"""Small previews of the examined files, re-encoded from their pixels: no byte of an original goes into a report.
+
+Only files that were assessed are opened, and only while their bytes still have the digest that was examined, so that
+a report never shows another picture than the one that it speaks about. What cannot be opened has no preview.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import os
+import stat
+import warnings
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fakescan.core.records import Assessed, ImageResult, Scan
+from fakescan.reports.order import by_attention
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PX = 320
+"""Longest side of a preview in pixels."""
+MAX_COUNT = 2_000
+"""Previews of one report; beyond, only the results that need attention first have one."""
+_MAX_FILE_BYTES = 512 * 2**20
+_MAX_PIXELS = 100_000_000
+_MAX_EMBEDDED_BYTES = 256 * 1024
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+_QUALITY = 72
+
+
+def make_thumbnails(
+    scan: Scan, *, root: Path | None = None, max_px: int = MAX_PX, max_count: int = MAX_COUNT
+) -> dict[str, bytes]:
+    """Previews by path, as recorded in the scan; files that are gone, changed or not decodable are left out.
+
+    Args:
+        scan: the scan whose files are wanted.
+        root: the folder that paths are relative to; the scan's own when None.
+        max_px: longest side in pixels.
+        max_count: at most so many, those that need attention first.
+    """
+    base = Path(scan.root) if root is None else root
+    wanted = [result for result in by_attention(scan.results) if isinstance(result.outcome, Assessed)][:max_count]
+    with _quiet(), ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        pictures = list(pool.map(lambda result: _of_result(result, base, max_px), wanted))
+    return {result.record.file.path: data for result, data in zip(wanted, pictures, strict=True) if data is not None}
+
+
+def thumbnail(data: bytes, max_px: int = MAX_PX) -> bytes:
+    """Decode a picture, scale it down and encode it anew (WebP, or JPEG where Pillow lacks WebP).
+
+    Args:
+        data: bytes of an image file.
+        max_px: longest side in pixels.
+
+    Raises:
+        ValueError: when it has too many pixels.
+        OSError: when it cannot be decoded.
+    """
+    from PIL import Image, ImageOps, features
+
+    Image.init()
+    # A Pillow that was built without one of them would raise on its name.
+    known = [name for name in _FORMATS if name in Image.OPEN]
+    with Image.open(BytesIO(data), formats=known) as opened:
+        if opened.width * opened.height > _MAX_PIXELS:
+            raise ValueError("too many pixels for a preview")
+        opened.draft("RGB", (max_px, max_px))
+        upright = ImageOps.exif_transpose(opened)
+        upright.thumbnail((max_px, max_px), Image.Resampling.BICUBIC)
+        plain = _opaque(upright)
+    out = BytesIO()
+    if features.check("webp"):
+        plain.save(out, "WEBP", quality=_QUALITY, method=2)
+    else:
+        plain.save(out, "JPEG", quality=_QUALITY, optimize=True)
+    return out.getvalue()
+
+
+def data_address(picture: bytes) -> str | None:
+    """A ``data:`` address for a preview, or None for anything but a small JPEG or WebP.
+
+    Args:
+        picture: bytes of a preview.
+    """
+    if len(picture) > _MAX_EMBEDDED_BYTES:
+        return None
+    if picture[:3] == b"\xff\xd8\xff":
+        media_type = "image/jpeg"
+    elif picture[:4] == b"RIFF" and picture[8:12] == b"WEBP":
+        media_type = "image/webp"
+    else:
+        return None
+    return f"data:{media_type};base64,{base64.b64encode(picture).decode('ascii')}"
+
+
+def data_addresses(thumbnails: Mapping[str, bytes] | None) -> dict[str, str]:
+    """``data:`` addresses by path, of those that may be embedded.
+
+    Args:
+        thumbnails: previews by path.
+    """
+    pairs = ((path, data_address(picture)) for path, picture in (thumbnails or {}).items())
+    return {path: address for path, address in pairs if address is not None}
+
+
+def _of_result(result: ImageResult, base: Path, max_px: int) -> bytes | None:
+    """The preview of one file, None when there is none to be had."""
+    file = result.record.file
+    try:
+        data = _read(base / file.path)
+        if data is None or hashlib.sha256(data).hexdigest() != file.sha256:
+            return None
+        return thumbnail(data, max_px)
+    except Exception:  # a hostile file can raise anything in a decoder; the report then shows a placeholder
+        return None
+
+
+def _read(path: Path) -> bytes | None:
+    """Bytes of a regular file of bearable size; never opens a device or a pipe."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode) or about.st_size > _MAX_FILE_BYTES:
+        return None
+    return path.read_bytes()
+
+
+def _opaque(picture: Image) -> Image:
+    """The picture in RGB: transparency over white, 16 bits scaled down."""
+    from PIL import Image
+
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        low, high = picture.getextrema()
+        span = (float(high) - float(low)) or 1.0  # type: ignore[arg-type]
+        return picture.convert("F").point(lambda value: (value - low) * (255.0 / span)).convert("L").convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        paper = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(paper, layer).convert("RGB")
+    return picture.convert("RGB")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow from talking about odd but readable files; only its warning about a bomb stops the file."""
+    from PIL import Image
+
+    logger, silence = logging.getLogger("PIL"), logging.NullHandler()
+    logger.addHandler(silence)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        logger.removeHandler(silence)

@@ -1,0 +1,71 @@
+"""The table of formats, and what is the same for all of them."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, EntryPoints
+from io import StringIO
+
+import pytest
+
+from fakescan import reports
+from fakescan.core.records import Scan
+from fakescan.errors import ReportError
+from fakescan.protocols import ReportRenderer
+
+
+@pytest.mark.parametrize("name", reports.RENDERERS)
+def test_every_format_writes_every_scan(
+    name: str, press_scan: Scan, hostile_scan: Scan, make_scan: Callable[..., Scan]
+) -> None:
+    renderer: ReportRenderer = reports.renderer_class(name)()
+    assert renderer.suffix == f".{name}"
+    for scan in (press_scan, hostile_scan, make_scan([], model=None, calibration={}, interrupted=True)):
+        first, second = StringIO(), StringIO()
+        renderer.render(scan, first)
+        renderer.render(scan, second)
+        assert first.getvalue() == second.getvalue()
+        text = first.getvalue()
+        assert text.encode("utf-8")
+        assert not [char for char in "\x1b\x07\x00\u202e\u2066" if char in text]
+
+
+def test_an_unknown_format_names_near_misses_and_the_list() -> None:
+    with pytest.raises(ReportError, match="unknown report format: htlm") as caught:
+        reports.renderer_class("htlm")
+    assert "did you mean html?" in caught.value.hint
+    assert "csv" in caught.value.hint
+
+
+def test_other_packages_may_add_formats_but_replace_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = reports.ENTRY_POINTS
+    offered = EntryPoints(
+        [
+            EntryPoint("plain", "fakescan.reports.json:JsonRenderer", group),
+            EntryPoint("csv", "fakescan.reports.json:JsonRenderer", group),
+            EntryPoint("gone", "no_such_module_here:Renderer", group),
+        ]
+    )
+    monkeypatch.setattr(reports, "entry_points", lambda group: offered)
+    assert reports.formats() == (*reports.RENDERERS, "gone", "plain")
+    assert reports.renderer_class("plain").__name__ == "JsonRenderer"
+    assert reports.renderer_class("csv").__name__ == "CsvRenderer"
+    with pytest.raises(ReportError, match="gone cannot be loaded"):
+        reports.renderer_class("gone")
+
+
+def test_nothing_heavy_is_imported_before_it_is_used() -> None:
+    code = (
+        "import sys, fakescan.reports, fakescan.reports.write;"
+        "sys.exit(str([m for m in ('jinja2', 'rich', 'torch', 'fakescan.reports.html') if m in sys.modules]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stderr.strip() == "[]"
+
+
+def test_every_module_has_a_purpose_in_its_docstring() -> None:
+    for target in reports.RENDERERS.values():
+        assert importlib.import_module(target.partition(":")[0]).__doc__

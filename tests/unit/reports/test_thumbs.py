@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image, features
+
+from fakescan.core.records import ImageResult, Label, Scan
+from fakescan.reports.thumbs import data_address, data_addresses, make_thumbnails, thumbnail
+
+MakeScan = Callable[..., Scan]
+MakeResult = Callable[..., ImageResult]
+Draw = Callable[..., bytes]
+
+
+def _opened(data: bytes) -> Image.Image:
+    image = Image.open(BytesIO(data))
+    image.load()
+    return image
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path, make_result: MakeResult) -> Callable[..., ImageResult]:
+    def put(path: str, data: bytes, label: Label | None = Label.FAKE, digest: str | None = None) -> ImageResult:
+        target = tmp_path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        return make_result(path, label, 0.9, digest=digest or sha256(data).hexdigest())
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("fmt", "mode"),
+    [
+        ("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGBA"), ("PNG", "LA"), ("PNG", "P"), ("PNG", "1"),
+        ("PNG", "I;16"), ("TIFF", "F"), ("TIFF", "I"), ("WEBP", "RGBA"), ("GIF", "P"), ("BMP", "RGB"),
+    ],
+)  # fmt: skip
+def test_every_mode_becomes_a_small_picture(picture_bytes: Draw, fmt: str, mode: str) -> None:
+    image = _opened(thumbnail(picture_bytes(640, 480, fmt, mode)))
+    assert (image.mode, image.size) == ("RGB", (320, 240))
+    low, high = image.convert("L").getextrema()
+    assert float(high) - float(low) > 60  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("data", [b"", b"abc", b"%!PS-Adobe-3.0 EPSF", b"<svg/>"])
+def test_what_is_no_picture_raises_as_documented(data: bytes) -> None:
+    with pytest.raises(OSError, match="cannot identify"):
+        thumbnail(data)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_avif_is_read(picture_bytes: Draw) -> None:
+    assert _opened(thumbnail(picture_bytes(640, 480, "AVIF"))).size == (320, 240)
+
+
+def test_orientation_is_applied_and_no_metadata_is_left(picture_bytes: Draw) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "SECRET CAMERA"
+    data = picture_bytes(640, 320, "JPEG", exif=exif)
+    small = thumbnail(data)
+    assert _opened(small).size == (160, 320)
+    assert b"SECRET" in data
+    assert b"SECRET" not in small
+    assert not _opened(small).getexif()
+
+
+def test_a_small_picture_is_not_enlarged(picture_bytes: Draw) -> None:
+    assert _opened(thumbnail(picture_bytes(24, 16, "PNG"))).size == (24, 16)
+
+
+def test_transparency_is_shown_over_white() -> None:
+    out = BytesIO()
+    Image.new("RGBA", (32, 32), (0, 0, 0, 0)).save(out, "PNG")
+    pixel = _opened(thumbnail(out.getvalue())).getpixel((5, 5))
+    assert isinstance(pixel, tuple)
+    assert min(pixel) > 250
+
+
+def test_only_assessed_unchanged_regular_files_get_one(
+    tmp_path: Path,
+    picture_bytes: Draw,
+    on_disk: Callable[..., ImageResult],
+    make_scan: MakeScan,
+    make_result: MakeResult,
+) -> None:
+    data = picture_bytes(64, 64, "PNG")
+    scan = make_scan(
+        [
+            on_disk("good.png", data),
+            on_disk("deep/new\nline.png", data),
+            on_disk("changed.png", data, digest="0" * 64),
+            on_disk("error.png", data, None),
+            on_disk("text.png", b"no picture"),
+            on_disk("cut.png", data[:60]),
+            make_result("gone.png"),
+        ],
+        root=str(tmp_path),
+    )
+    assert sorted(make_thumbnails(scan)) == ["deep/new\nline.png", "good.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_pipe_is_never_opened(tmp_path: Path, make_scan: MakeScan, make_result: MakeResult) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    assert make_thumbnails(make_scan([make_result("pipe.png")]), root=tmp_path) == {}
+
+
+def test_a_bomb_is_left_out(tmp_path: Path, on_disk: Callable[..., ImageResult], make_scan: MakeScan) -> None:
+    out = BytesIO()
+    Image.new("1", (11_000, 11_000)).save(out, "PNG")
+    scan = make_scan([on_disk("bomb.png", out.getvalue())], root=str(tmp_path))
+    assert make_thumbnails(scan) == {}
+
+
+def test_what_needs_attention_comes_first_when_there_are_too_many(
+    tmp_path: Path, picture_bytes: Draw, on_disk: Callable[..., ImageResult], make_scan: MakeScan
+) -> None:
+    data = picture_bytes(16, 16, "PNG")
+    results = [on_disk("a.png", data, Label.REAL), on_disk("b.png", data), on_disk("c.png", data, Label.INCONCLUSIVE)]
+    assert list(make_thumbnails(make_scan(results, root=str(tmp_path)), max_count=2)) == ["b.png", "c.png"]
+
+
+def test_only_jpeg_and_webp_of_bearable_size_are_embedded(picture_bytes: Draw) -> None:
+    jpeg, webp, png = (picture_bytes(8, 8, fmt) for fmt in ("JPEG", "WEBP", "PNG"))
+    assert (data_address(jpeg) or "").startswith("data:image/jpeg;base64,")
+    assert (data_address(webp) or "").startswith("data:image/webp;base64,")
+    assert data_address(png) is None
+    assert data_address(jpeg + bytes(300_000)) is None
+    assert set(data_addresses({"a": jpeg, "b": png})) == {"a"}
+    assert data_addresses(None) == {}

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+
+import pytest
+
+from fakescan.core.records import (
+    Evidence,
+    EvidenceStatus,
+    ImageKind,
+    ImageResult,
+    Label,
+    Reason,
+    Scan,
+    Stage,
+    Strength,
+    Supports,
+)
+from fakescan.reports.order import by_attention, needs_attention
+from fakescan.reports.view import MAX_CARDS, build_page
+from fakescan.reports.view_image import anchor, image_view
+
+MakeResult = Callable[..., ImageResult]
+MakeScan = Callable[..., Scan]
+
+
+def test_look_here_first_puts_conflicts_then_findings_then_inconclusive(press_scan: Scan) -> None:
+    page = build_page(press_scan)
+    assert [view.path for view in page.first] == [
+        "stall/market.jpg",
+        "stall/crowd at dawn.jpg",
+        "portraits/portrait_07.png",
+        "bridge.jpg",
+        "screens/chat.png",
+        "unknown.webp",
+    ]
+    assert page.first_left == 0
+
+
+def test_a_conflict_comes_first_whatever_its_label(make_result: MakeResult) -> None:
+    results = [
+        make_result("a.jpg", Label.FAKE, 0.99),
+        make_result("b.jpg", Label.REAL, 0.01, conflict="A signature and the model contradict each other."),
+    ]
+    assert [result.record.file.path for result in by_attention(results)] == ["b.jpg", "a.jpg"]
+    assert needs_attention(results[1])
+
+
+def test_at_most_twelve_cards_and_the_rest_counted(make_result: MakeResult, make_scan: MakeScan) -> None:
+    page = build_page(make_scan([make_result(f"{index}.jpg", Label.FAKE, 0.9) for index in range(30)]))
+    assert (len(page.first), page.first_left, len(page.images)) == (MAX_CARDS, 18, 30)
+
+
+def test_errors_stand_before_the_clean_ones_and_in_their_own_list(press_scan: Scan) -> None:
+    page = build_page(press_scan)
+    keys = [view.key for view in page.images]
+    assert keys.index("error") < keys.index("real")
+    assert [view.path for view in page.errors] == ["incoming/half.jpg", "incoming/notes.jpg"]
+    assert page.header.errors == "2 files could not be examined and may be anything."
+    assert [(item.key, item.number) for item in page.header.counts] == [
+        ("fake", 3), ("inconclusive", 3), ("real", 14), ("error", 2),
+    ]  # fmt: skip
+
+
+def test_nothing_but_errors_says_that_it_says_nothing(make_result: MakeResult, make_scan: MakeScan) -> None:
+    page = build_page(make_scan([make_result("a.jpg", None), make_result("b.jpg", None)], model=None, calibration={}))
+    assert page.header.errors.startswith("Not one file could be examined")
+    assert page.custody.model == ()
+
+
+def test_warnings_name_interruption_and_missing_calibration(make_result: MakeResult, make_scan: MakeScan) -> None:
+    page = build_page(make_scan([make_result()], interrupted=True, calibration={}))
+    assert any("stopped before its end" in text for text in page.header.warnings)
+    assert any("no calibration" in text for text in page.header.warnings)
+
+
+def test_title_names_the_folder_on_any_system(make_result: MakeResult, make_scan: MakeScan) -> None:
+    one = make_scan([make_result()], root="C:\\cases\\market\\")
+    assert build_page(one).header.title == "1 image in “market”"
+    assert build_page(make_scan([], root="/")).header.title == "No images in /"
+
+
+def test_filters_count_what_they_find(press_scan: Scan) -> None:
+    page = build_page(press_scan)
+    assert {item.key: item.number for item in page.marks} == {"conflict": 1, "speaks": 15}
+    assert {item.key: item.number for item in page.kinds}["photo"] == 16
+
+
+def test_custody_holds_what_a_repetition_needs(press_scan: Scan) -> None:
+    custody = build_page(press_scan).custody
+    assert dict(custody.run)["Command"] == press_scan.command
+    assert dict(custody.model)["Weights, SHA-256"] == "9b1d" * 16
+    assert dict(custody.options) == {
+        "policy": "balanced", "score": "auto", "reasoning": "all", "exclude": '["*.tmp"]', "limit": "not set",
+    }  # fmt: skip
+    assert dict(custody.environment)["torch"] == "2.13.0"
+
+
+def test_reasons_keep_their_order_behind_conflicts(make_result: MakeResult) -> None:
+    reasons = (Reason("policy", "One."), Reason("model", "Two."), Reason("file", "Three.", True))
+    view = image_view(make_result(reasons=reasons), {})
+    assert [reason.text for reason in view.reasons] == ["Three.", "One.", "Two."]
+    assert (view.lead, view.conflict) == ("Three.", True)
+
+
+def test_evidence_puts_failures_first_and_says_how_it_is_forged(make_result: MakeResult) -> None:
+    evidence = (
+        Evidence("exif", "Software", "Editor"),
+        Evidence("c2pa", "claim", "AI", Supports.FAKE, Strength.TRUSTED),
+        Evidence("xmp", "packet", "", status=EvidenceStatus.FAILED),
+        Evidence("png", "text", "", status=EvidenceStatus.SILENT),
+        Evidence("png", "text", "", status=EvidenceStatus.SILENT),
+        Evidence("watermark", "dwtDct", "", status=EvidenceStatus.NOT_RUN),
+    )
+    view = image_view(make_result(evidence=evidence), {})
+    assert [(row.reader, row.status, row.supports) for row in view.evidence] == [
+        ("xmp", "could not be read", "—"),
+        ("c2pa", "found", "AI generation"),
+        ("exif", "found", "neither"),
+    ]
+    assert "trust list" in view.evidence[1].forgery
+    assert (view.silent, view.not_run, view.speaks) == ("png: text", "watermark: dwtDct", True)
+
+
+def test_steered_text_is_introduced_as_that(make_result: MakeResult) -> None:
+    steered = image_view(make_result(steered_to=Label.FAKE), {})
+    free = image_view(make_result(steered_to=None), {})
+    assert "was asked to explain why it leans to “AI-generated”" in steered.stages_intro
+    assert "wrote this freely" in free.stages_intro
+    assert [stage.title for stage in free.stages] == ["Summary", "What the picture shows", "Reasoning", "Conclusion"]
+
+
+def test_stages_keep_their_completeness(make_result: MakeResult) -> None:
+    view = image_view(make_result(incomplete=(Stage.CONCLUSION,)), {})
+    assert [stage.complete for stage in view.stages] == [True, True, True, False]
+    triage = image_view(make_result(texts=None), {})
+    assert (triage.stages, triage.stages_intro) == ((), "")
+
+
+def test_a_failure_has_no_number_and_no_reason(make_result: MakeResult) -> None:
+    view = image_view(make_result("half.jpg", None), {})
+    assert view.failure is not None
+    assert (view.number, view.bar, view.reasons, view.key) == (None, None, (), "error")
+    assert view.headline == "Could not be examined"
+    assert view.lead == view.failure.message
+
+
+def test_facts_mention_only_what_is_known(make_result: MakeResult) -> None:
+    result = make_result()
+    animated = replace(result, record=replace(result.record, frame_count=12, kind=ImageKind.ART, orientation=1))
+    facts = dict(image_view(animated, {}).facts)
+    assert facts["Frames"] == "12, only the first was examined"
+    assert facts["Kind (estimated)"] == "drawing or artwork"
+    assert "Orientation in EXIF" not in facts
+    assert "Picture" not in dict(image_view(make_result("half.jpg", None), {}).facts)
+
+
+def test_anchors_are_safe_stable_and_distinct(hostile_scan: Scan) -> None:
+    anchors = [anchor(result.record.file.path) for result in hostile_scan.results]
+    assert len(set(anchors)) == len(anchors)
+    assert all(name.startswith("img-") and name[4:].isalnum() for name in anchors)
+    assert anchor("bad\udcff.jpg") == anchor("bad\udcff.jpg")
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, tuple):
+        return [text for item in value for text in _texts(item)]
+    if is_dataclass(value):
+        return [text for field in fields(value) for text in _texts(getattr(value, field.name))]
+    return []
+
+
+def test_no_text_of_a_hostile_scan_steers_anything(hostile_scan: Scan) -> None:
+    texts = _texts(build_page(hostile_scan))
+    assert len(texts) > 500
+    for text in texts:
+        text.encode("utf-8")
+        assert all(char.isprintable() or char in "\n\t" for char in text), text
+
+
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}, object])
+def test_odd_options_do_not_break_the_page(make_scan: MakeScan, value: object) -> None:
+    assert dict(build_page(make_scan([], options={"odd": value})).custody.options)["odd"]
