@@ -1,0 +1,1 @@
+"""The command line: one file a command, wired lazily in ``app``; only ``console`` knows Rich."""

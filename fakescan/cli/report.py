@@ -1,0 +1,55 @@
+"""``fakescan report``: write reports of a finished run again. No model, no torch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fakescan.cli import scan_options as flag
+from fakescan.cli.outputs import targets_of, write_all
+from fakescan.core.schema import scan_to_json
+from fakescan.reports.terminal import print_summary
+from fakescan.store.run_dir import load_scan
+
+
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory or a JSON report.")],
+    outputs: flag.Outputs = None,
+    json: flag.Json = False,
+    quiet: flag.Quiet = False,
+    templates: flag.Templates = None,
+    pictures: Annotated[
+        str | None,
+        typer.Option(
+            "--pictures",
+            metavar="DIR",
+            help="The folder that the scan's paths are relative to, for previews; only pictures whose digest still "
+            "fits are shown. Without it, previews are made for run directories only.",
+        ),
+    ] = None,
+    debug: flag.Debug = False,
+) -> None:
+    """Write reports of a finished or interrupted run again, without a model.
+
+    Without -o the summary is printed. The exit code is 0 whatever the scan found.
+
+    Example: [bold]fakescan report report.json -o report.html[/bold]
+    """
+    targets = targets_of(outputs or [])
+    source = Path(run)
+    scan = load_scan(source)
+    write_all(
+        scan,
+        targets,
+        # A report may come from anybody: which folder on this machine it may show is for the user to say.
+        pictures=source.is_dir() or pictures is not None,
+        root=Path(pictures) if pictures else None,
+        templates=Path(templates) if templates else None,
+    )
+    if json:
+        sys.stdout.write(scan_to_json(scan))
+    if not quiet:
+        print_summary(scan, sys.stderr, reports=[target.path for target in targets])

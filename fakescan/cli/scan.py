@@ -1,0 +1,146 @@
+"""``fakescan scan``: options, run, reports, exit code."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import typer
+
+import fakescan
+from fakescan.cli import scan_options as flag
+from fakescan.cli.console import Watch
+from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, INTERRUPTED, say
+from fakescan.cli.inputs import listed_paths
+from fakescan.cli.outputs import Target, targets_of, write_all
+from fakescan.cli.settings import resolve
+from fakescan.core.options import OPTION_NAMES, FailOn, ScanOptions
+from fakescan.core.records import Failure, Scan
+from fakescan.core.schema import scan_to_json
+from fakescan.errors import InputError, ReportError
+from fakescan.pipeline import FinishedRun, run_scan
+from fakescan.reports.terminal import print_paths, print_summary
+
+
+def scan(
+    ctx: typer.Context,
+    paths: flag.Paths = None,
+    files_from: flag.FilesFrom = None,
+    files_from0: flag.FilesFrom0 = None,
+    include: flag.Include = None,
+    exclude: flag.Exclude = None,
+    limit: flag.Limit = None,
+    model: flag.Model = None,
+    reasoning: flag.ReasoningFlag = None,
+    score: flag.ScoreFlag = None,
+    decode: flag.DecodeFlag = None,
+    policy: flag.PolicyFlag = None,
+    threshold: flag.Threshold = None,
+    seed: flag.Seed = None,
+    outputs: flag.Outputs = None,
+    json: flag.Json = False,
+    quiet: flag.Quiet = False,
+    templates: flag.Templates = None,
+    fail_on: flag.FailOnFlag = None,
+    device: flag.Device = None,
+    dtype: flag.DTypeFlag = None,
+    engine: flag.Engine = None,
+    batch_size: flag.BatchSize = None,
+    workers: flag.Workers = None,
+    max_file_bytes: flag.MaxFileBytes = None,
+    max_pixels: flag.MaxPixels = None,
+    file_timeout_s: flag.FileTimeout = None,
+    run_dir: flag.RunDirFlag = None,
+    resume: flag.Resume = None,
+    config: flag.Config = None,
+    debug: flag.Debug = False,
+) -> None:
+    """Assess images and write reports.
+
+    Everything happens on this machine; pictures never leave it.
+
+    Exit codes: 0 clean, 1 findings, 2 failed or nothing to scan,
+    3 some files could not be assessed, 130 interrupted (--resume goes on).
+
+    Example: [bold]fakescan scan photos -o report.html -o report.json[/bold]
+    """
+    options = _options(ctx.params, config)
+    targets = targets_of(options.outputs)
+    command = shlex.join(["fakescan", *(ctx.obj or [])])
+    with _terminated_like_ctrl_c(), Watch(options, quiet=quiet) as watch:
+        run = run_scan(options, lambda: fakescan.engine_of(options), watch, command=command)
+    raise typer.Exit(_finish(run, targets, options, json=json, quiet=quiet))
+
+
+def _options(flags: Mapping[str, Any], config: str | None) -> ScanOptions:
+    given = {name: value for name, value in flags.items() if name in OPTION_NAMES and value not in (None, [], ())}
+    paths, by_line, by_nul = (list(flags[name] or []) for name in ("paths", "files_from", "files_from0"))
+    if paths or by_line or by_nul:
+        given["paths"] = listed_paths(paths, by_line, by_nul)
+    options = resolve(given, config=config).options
+    if not options.paths:
+        raise InputError("nothing to scan was given", "give files or folders: fakescan scan PATH...")
+    return options
+
+
+def exit_code(scan: Scan, fail_on: FailOn) -> int:
+    """The code of CONTRACT.md.
+
+    Args:
+        scan: a finished or interrupted scan.
+        fail_on: from which verdict on there is a finding.
+    """
+    if scan.interrupted:
+        return INTERRUPTED
+    outcomes = [result.outcome for result in scan.results]
+    if any(not isinstance(outcome, Failure) and fail_on.finds(outcome.verdict.label) for outcome in outcomes):
+        return FINDINGS
+    return INCOMPLETE if any(isinstance(outcome, Failure) for outcome in outcomes) else CLEAN
+
+
+def _finish(run: FinishedRun, targets: list[Target], options: ScanOptions, *, json: bool, quiet: bool) -> int:
+    code = exit_code(run.scan, options.fail_on)
+    try:
+        write_all(run.scan, targets, templates=Path(options.templates) if options.templates else None)
+        if json:
+            sys.stdout.write(scan_to_json(run.scan))
+            sys.stdout.flush()
+    except ReportError:
+        say(f"the results are kept in {run.run_dir.path}")
+        say(f"write reports again with: fakescan report {shlex.quote(str(run.run_dir.path))} -o PATH")
+        raise
+    except OSError as fault:
+        reason = fault.strerror or type(fault).__name__
+        raise ReportError(f"cannot print the JSON report: {reason}", f"it is in {run.run_dir.report}") from None
+    if quiet:
+        if not json:
+            print_paths(run.scan, sys.stdout)
+        return code
+    written = [target.path for target in targets] or [run.run_dir.report]
+    print_summary(run.scan, sys.stderr, reports=written, exit_code=code)
+    return code
+
+
+@contextmanager
+def _terminated_like_ctrl_c() -> Iterator[None]:
+    """While it lasts, a polite request to end keeps what was done, as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:
+        # Only the main thread may; whoever calls from another keeps the system's way.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,252 @@
+"""The options of a scan: one frozen record, resolved once, stored in the scan.
+
+``options_from`` builds it out of named values that may come from flags, the environment and files alike; it reads
+every value before it complains, so that a user sees all faults at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from fakescan.core import option_values as read
+from fakescan.core.policy import Policy
+from fakescan.core.records import Label, ScoreKind
+from fakescan.errors import ConfigError
+
+
+class Reasoning(StrEnum):
+    """Which images get text."""
+
+    ALL = "all"
+    FLAGGED = "flagged"
+    NONE = "none"
+
+
+class ScoreChoice(StrEnum):
+    """Which score decides; ``auto``: what the model's card says was measured better."""
+
+    AUTO = "auto"
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Decode(StrEnum):
+    """How text is written: the likeliest token at each step, or drawn at temperature 0.2 as in the paper."""
+
+    GREEDY = "greedy"
+    FREE = "free"
+
+
+class DType(StrEnum):
+    """Number format of the model; ``auto``: float32 on a CPU, the fastest safe one elsewhere."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+
+class FailOn(StrEnum):
+    """From which verdict on a scan exits with 1."""
+
+    FAKE = "fake"
+    INCONCLUSIVE = "inconclusive"
+    NEVER = "never"
+
+    def finds(self, label: Label) -> bool:
+        """Whether a verdict is a finding.
+
+        Args:
+            label: the verdict.
+        """
+        if self is FailOn.NEVER:
+            return False
+        return label is Label.FAKE or (self is FailOn.INCONCLUSIVE and label is Label.INCONCLUSIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanOptions:
+    """What a scan was asked to do."""
+
+    paths: tuple[str, ...] = ()
+    """Files and folders, as given."""
+    include: tuple[str, ...] = ()
+    """Only files that match one of these patterns; empty: all."""
+    exclude: tuple[str, ...] = ()
+    """No files that match one of these patterns."""
+    outputs: tuple[str, ...] = ()
+    """Reports to write, each ``[FORMAT:]PATH``."""
+    templates: str | None = None
+    """Folder of page templates that go before the built-in ones."""
+    model: str | None = None
+    """Name, folder or hub id of a model; None: the embedded one."""
+    engine: str = "auto"
+    """Name in the engines' table, or ``auto``."""
+    reasoning: Reasoning = Reasoning.ALL
+    """Which images get text."""
+    score: ScoreChoice = ScoreChoice.AUTO
+    """Which score decides."""
+    decode: Decode = Decode.GREEDY
+    """How text is written."""
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+    dtype: DType = DType.AUTO
+    """Number format of the model."""
+    batch_size: int | None = None
+    """Images at once; None: what fits."""
+    fail_on: FailOn = FailOn.FAKE
+    """From which verdict on a scan exits with 1."""
+    policy: Policy = Policy.BALANCED
+    """How model and provenance are weighed."""
+    threshold: float | None = None
+    """At or above: fake; None: the calibrated threshold."""
+    run_dir: str | None = None
+    """Folder of the journal and the JSON report; None: a new one in the user's cache."""
+    resume: bool = False
+    """Go on with an interrupted run instead of starting anew."""
+    limit: int | None = None
+    """Examine at most this many files; None: all."""
+    seed: int = 0
+    """Seed of drawn text, together with each file's digest."""
+    max_file_bytes: int = 200_000_000
+    """Larger files become an error without being read."""
+    max_pixels: int = 100_000_000
+    """Pictures with more pixels become an error without being decoded."""
+    file_timeout_s: float = 15.0
+    """A file whose examination takes longer becomes an error."""
+    workers: int | None = None
+    """Files decoded at once; None: as many as there are processors, at most four."""
+
+    @property
+    def deciding_score(self) -> ScoreKind | None:
+        """The score that was asked for, or None for the model's choice."""
+        return None if self.score is ScoreChoice.AUTO else ScoreKind(self.score.value)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a report: lists instead of tuples, ``auto`` and null instead of None where each is said."""
+        written: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, tuple):
+                value = list(value)
+            elif isinstance(value, StrEnum):
+                value = value.value
+            elif value is None and item.name in _NONE_IS_AUTO:
+                value = "auto"
+            written[item.name] = value
+        return written
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value for an option, and where it was said."""
+
+    value: object
+    """As found: text, number, boolean or list."""
+    origin: str
+    """In words, e.g. ``FAKESCAN_DTYPE`` or ``fakescan.toml``."""
+
+
+_NONE_IS_AUTO = frozenset({"batch_size", "workers"})
+_READERS: Mapping[str, read.Reader] = {
+    "paths": read.texts,
+    "include": read.texts,
+    "exclude": read.texts,
+    "outputs": read.texts,
+    "templates": read.optional_text,
+    "model": read.optional_text,
+    "engine": read.text,
+    "reasoning": read.choice(Reasoning),
+    "score": read.choice(ScoreChoice),
+    "decode": read.choice(Decode),
+    "device": read.device,
+    "dtype": read.choice(DType),
+    "batch_size": read.auto_or_count,
+    "fail_on": read.choice(FailOn),
+    "policy": read.choice(Policy),
+    "threshold": read.optional_share,
+    "run_dir": read.optional_text,
+    "resume": read.flag,
+    "limit": read.optional_count,
+    "seed": read.whole_number,
+    "max_file_bytes": read.count,
+    "max_pixels": read.count,
+    "file_timeout_s": read.seconds,
+    "workers": read.auto_or_count,
+}
+OPTION_NAMES = tuple(_READERS)
+"""Every option, in the order of ``ScanOptions``."""
+
+
+def options_from(settings: Mapping[str, Setting]) -> ScanOptions:
+    """Resolve named values into options.
+
+    Args:
+        settings: value and origin by option name; hyphens count as underscores.
+
+    Raises:
+        ConfigError: with every unknown name, wrong value and contradiction.
+    """
+    values, faults = read_settings(settings)
+    options = ScanOptions(**{name: value for name, (value, _) in values.items()})
+    faults += contradictions(options)
+    if faults:
+        raise ConfigError(faults, "see ScanOptions for what there is")
+    return options
+
+
+def read_settings(settings: Mapping[str, Setting]) -> tuple[dict[str, tuple[Any, str]], list[str]]:
+    """Read named values without giving up at the first that is wrong.
+
+    Args:
+        settings: value and origin by option name; hyphens count as underscores.
+
+    Returns:
+        Value and origin by option name, and a fault for each unknown name and wrong value.
+    """
+    values: dict[str, tuple[Any, str]] = {}
+    faults: list[str] = []
+    for given, setting in settings.items():
+        name = given.replace("-", "_")
+        reader = _READERS.get(name)
+        if reader is None:
+            faults.append(unknown(given, OPTION_NAMES, setting.origin))
+            continue
+        try:
+            values[name] = reader(setting.value), setting.origin
+        except ValueError as fault:
+            faults.append(f"{name} from {setting.origin}: {fault}")
+    return values, faults
+
+
+def contradictions(options: ScanOptions) -> list[str]:
+    """What cannot be meant together, one sentence each.
+
+    Args:
+        options: values that are each right for themselves.
+    """
+    faults = []
+    if options.reasoning is Reasoning.NONE and options.decode is Decode.FREE:
+        faults.append("decode free and reasoning none contradict each other: without text there is nothing to draw")
+    if options.dtype is DType.INT8 and options.device not in ("auto", "cpu"):
+        faults.append(f"dtype int8 and device {options.device} contradict each other: dynamic int8 runs on a CPU only")
+    return faults
+
+
+def unknown(name: str, known: Iterable[str], origin: str) -> str:
+    """The fault of a name that nobody knows, with near misses.
+
+    Args:
+        name: what was given.
+        known: what there is.
+        origin: where it was given.
+    """
+    near = difflib.get_close_matches(name.replace("-", "_"), list(known), n=2)
+    shown = name if name.isprintable() and len(name) <= 40 else ascii(name[:40])
+    meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+    return f"unknown setting {shown} from {origin}{meant}"

@@ -1,0 +1,58 @@
+"""What a run tells whoever watches. There is no terminal in here; the base class watches in silence."""
+
+from __future__ import annotations
+
+from fakescan.core.records import ImageResult, ModelIdentity, Scan
+
+
+class Observer:
+    """Every method is empty: override what you want to hear. Called from the thread that runs the scan."""
+
+    def discovered(self, files: int, skipped: int) -> None:
+        """The walk has ended.
+
+        Args:
+            files: how many files will be examined.
+            skipped: how many were met and left alone.
+        """
+
+    def loading_model(self, name: str) -> None:
+        """The first picture was decoded, and the model is being loaded, which takes seconds to minutes.
+
+        Args:
+            name: the model as asked for.
+        """
+
+    def model_ready(self, model: ModelIdentity) -> None:
+        """The model is loaded.
+
+        Args:
+            model: which, and how it is run.
+        """
+
+    def result(self, result: ImageResult, done: int, total: int) -> None:
+        """A file is finished.
+
+        Args:
+            result: its verdict, or why there is none.
+            done: files finished so far, this one included.
+            total: files of the scan.
+        """
+
+    def warned(self, text: str) -> None:
+        """Something that the user should know while the scan goes on.
+
+        Args:
+            text: one line.
+        """
+
+    def finished(self, scan: Scan) -> None:
+        """The scan has ended or was interrupted; reports are yet to be written.
+
+        Args:
+            scan: everything.
+        """
+
+
+SILENT = Observer()
+"""Watches in silence."""

@@ -1,0 +1,243 @@
+"""From examined files to results: batches for the model, verdicts, journal. Everything here runs on one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fakescan.core.calibration import is_sound, rounded
+from fakescan.core.environment import environment
+from fakescan.core.options import Decode, Reasoning, ScanOptions
+from fakescan.core.policy import Judge
+from fakescan.core.records import Assessed, Evidence, Failure, ImageRecord, ImageResult, Label, Prediction
+from fakescan.core.result_schema import MODEL_STEP
+from fakescan.core.schema import calibration_to_dict
+from fakescan.errors import ModelError
+from fakescan.intake.examine import Examined
+from fakescan.protocols import Engine, RgbImage
+from fakescan.store.journal import Journal, run_key
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A file on its way to a result; holds no picture."""
+
+    record: ImageRecord
+    evidence: tuple[Evidence, ...]
+    timings_s: Mapping[str, float]
+
+    def result(self, outcome: Assessed | Failure) -> ImageResult:
+        return ImageResult(self.record, self.evidence, outcome, self.timings_s)
+
+
+@dataclass(slots=True)
+class _Group:
+    """A picture for the model, and every file that holds the same bytes."""
+
+    image: RgbImage
+    files: list[_Waiting]
+    triage: Prediction | None = None
+
+
+_MAX_PIXELS = 150_000_000
+"""About 450 MB: a batch of large pictures is run before it is full."""
+
+
+class Line:
+    """Takes examined files one by one and gives results back as soon as there are some."""
+
+    def __init__(
+        self,
+        options: ScanOptions,
+        load_engine: Callable[[], Engine],
+        journal: Journal,
+        *,
+        on_engine: Callable[[Engine, str], None] = lambda engine, key: None,
+    ) -> None:
+        """Make a line; the engine is loaded when the first picture comes.
+
+        Args:
+            options: what was asked for.
+            load_engine: loads the model.
+            journal: keeps what is done, and knows what was done before.
+            on_engine: told the engine and the run's key when the model is there.
+        """
+        self._options = options
+        self._load_engine = load_engine
+        self._journal = journal
+        self._on_engine = on_engine
+        self._engine: Engine | None = None
+        self._judge: Judge | None = None
+        self._key = ""
+        self._first: dict[str, _Group] = {}
+        self._second: dict[str, _Group] = {}
+
+    @property
+    def batch_size(self) -> int:
+        """How many pictures the model wants at once; 0 before it is loaded."""
+        return self._engine.batch_size if self._engine else 0
+
+    def feed(self, examined: Examined) -> Iterator[list[ImageResult]]:
+        """Take a file.
+
+        Args:
+            examined: what is known of it.
+
+        Yields:
+            The results that this completes, of this file or of others; they are in the journal.
+        """
+        waiting = _Waiting(examined.record, examined.evidence, examined.timings_s)
+        if examined.image is None:
+            yield self._kept([waiting.result(examined.failure or _nothing_decoded())])
+            return
+        engine = self._loaded()
+        digest = examined.record.file.sha256
+        group = self._first.get(digest) or self._second.get(digest)
+        if group is not None:
+            group.files.append(waiting)
+            return
+        known = self._journal.prediction(digest, self._key)
+        if known is not None:
+            yield self._kept([self._assessed(waiting, replace(known, elapsed_s=0.0))])
+            return
+        self._first[digest] = _Group(examined.image, [waiting])
+        yield from self._run_full(max(1, engine.batch_size))
+
+    def finish(self) -> Iterator[list[ImageResult]]:
+        """Run what still waits for its batch to fill.
+
+        Yields:
+            Its results; they are in the journal.
+        """
+        while self._first or self._second:
+            yield from self._run_full(1)
+
+    def _run_full(self, at_least: int) -> Iterator[list[ImageResult]]:
+        """Run the batches that hold ``at_least`` pictures, the first look before the second."""
+        for groups, look in ((self._first, self._first_look), (self._second, self._second_look)):
+            if len(groups) >= at_least or _pixels(groups) > _MAX_PIXELS:
+                results = list(look(self._take(groups)))
+                if results:
+                    yield self._kept(results)
+
+    def _take(self, groups: dict[str, _Group]) -> list[_Group]:
+        count = max(1, self._loaded().batch_size)
+        return [groups.pop(digest) for digest in list(groups)[:count]]
+
+    def _first_look(self, batch: list[_Group]) -> Iterator[ImageResult]:
+        mode = self._options.reasoning
+        for group, outcome in zip(batch, self._infer(batch, reasoning=mode is Reasoning.ALL), strict=True):
+            if isinstance(outcome, Prediction) and mode is Reasoning.FLAGGED and self._is_flagged(group, outcome):
+                group.triage = outcome
+                self._second[group.files[0].record.file.sha256] = group
+            else:
+                yield from self._results(group, outcome)
+
+    def _second_look(self, batch: list[_Group]) -> Iterator[ImageResult]:
+        for group, outcome in zip(batch, self._infer(batch, reasoning=True), strict=True):
+            if isinstance(outcome, Prediction) and group.triage is not None:
+                outcome = replace(outcome, elapsed_s=outcome.elapsed_s + group.triage.elapsed_s)
+            yield from self._results(group, outcome)
+
+    def _is_flagged(self, group: _Group, prediction: Prediction) -> bool:
+        first = group.files[0]
+        verdict = self._decided().assess(prediction, first.evidence, first.record.kind).verdict
+        return verdict.label is not Label.REAL
+
+    def _infer(self, batch: list[_Group], *, reasoning: bool) -> list[Prediction | Failure]:
+        outcomes = self._loaded().infer([group.image for group in batch], reasoning=reasoning)
+        if len(outcomes) != len(batch):
+            raise ModelError(
+                f"the engine gave {len(outcomes)} answers to {len(batch)} images",
+                "report this as a fault of the engine",
+            )
+        return [_checked(outcome) for outcome in outcomes]
+
+    def _results(self, group: _Group, outcome: Prediction | Failure) -> Iterator[ImageResult]:
+        for number, waiting in enumerate(group.files):
+            if isinstance(outcome, Failure):
+                yield waiting.result(outcome)
+            else:
+                # The model's time belongs to the file that it was spent on, not to its copies.
+                yield self._assessed(waiting, outcome if number == 0 else replace(outcome, elapsed_s=0.0))
+
+    def _assessed(self, waiting: _Waiting, prediction: Prediction) -> ImageResult:
+        outcome = self._decided().assess(prediction, waiting.evidence, waiting.record.kind)
+        return replace(waiting, timings_s={**waiting.timings_s, MODEL_STEP: prediction.elapsed_s}).result(outcome)
+
+    def _kept(self, results: list[ImageResult]) -> list[ImageResult]:
+        self._journal.add(results, self._key)
+        return results
+
+    def _loaded(self) -> Engine:
+        if self._engine is None:
+            engine = self._load_engine()
+            options = self._options
+            self._key = key_of(engine, options)
+            self._judge = Judge(
+                engine.identity, engine.calibration, options.policy, options.deciding_score, options.threshold
+            )
+            self._on_engine(engine, self._key)
+            self._engine = engine
+        return self._engine
+
+    def _decided(self) -> Judge:
+        if self._judge is None:
+            raise RuntimeError("no verdict without a model")
+        return self._judge
+
+
+def key_of(engine: Engine, options: ScanOptions) -> str:
+    """The run's key: digest of everything, besides the file, that a prediction depends on.
+
+    Args:
+        engine: the loaded model.
+        options: what was asked for.
+    """
+    model = engine.identity
+    parts: dict[str, Any] = {
+        "weights_sha256": model.weights_sha256,
+        "prompt_version": model.prompt_version,
+        "dtype": model.dtype,
+        "engine": model.engine,
+        "temperature": model.temperature,
+        "decides": model.decides,
+        # The text is steered to the side that the calibrated score takes.
+        "calibration": calibration_to_dict(engine.calibration),
+        "decoder": environment()["pillow"],
+        "reasoning": options.reasoning,
+        "score": options.score,
+        "decode": options.decode,
+    }
+    if options.decode is Decode.FREE:
+        parts["seed"] = options.seed
+    if options.reasoning is Reasoning.FLAGGED:
+        # Which images are flagged, and so get text, depends on the verdict.
+        parts["policy"], parts["threshold"] = options.policy, options.threshold
+    return run_key(parts)
+
+
+def pixels_of(record: ImageRecord) -> int:
+    """How many pixels a file's picture has; 0 when there is none.
+
+    Args:
+        record: the file and its picture.
+    """
+    return (record.width_px or 0) * (record.height_px or 0)
+
+
+def _pixels(groups: Mapping[str, _Group]) -> int:
+    return sum(pixels_of(group.files[0].record) for group in groups.values())
+
+
+def _checked(outcome: Prediction | Failure) -> Prediction | Failure:
+    if isinstance(outcome, Failure):
+        return outcome
+    if not is_sound(outcome):
+        return Failure("infer", "not-finite", "the model's score is not a number", "try --dtype float32")
+    return rounded(outcome)
+
+
+def _nothing_decoded() -> Failure:
+    return Failure("decode", "no-picture", "no picture came out of the file", "open the file in another program")

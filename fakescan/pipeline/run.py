@@ -1,0 +1,184 @@
+"""A whole run: from options to results, and to a finished scan in its run directory."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakescan.core.environment import environment
+from fakescan.core.options import ScanOptions
+from fakescan.core.records import SCHEMA_VERSION, ImageResult, Scan
+from fakescan.errors import InputError
+from fakescan.observer import SILENT, Observer
+from fakescan.pipeline.line import Line, pixels_of
+from fakescan.pipeline.lookahead import LookAhead
+from fakescan.pipeline.record import Record, now
+from fakescan.pipeline.sources import Sources, open_sources
+from fakescan.protocols import Engine
+from fakescan.store.journal import Journal
+from fakescan.store.run_dir import RunDir, find_run, fingerprint, make_run_dir
+from fakescan.version import __version__
+
+LoadEngine = Callable[[], Engine]
+Results = Generator[ImageResult, None, None]
+
+_FIRST_AHEAD = 8
+"""Pictures decoded ahead before the model says how many it wants at once."""
+_MAX_PIXELS_AHEAD = 100_000_000
+"""About 300 MB: with large pictures, fewer are decoded ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A scan and where it lies."""
+
+    scan: Scan
+    """Everything that was found out."""
+    run_dir: RunDir
+    """Its journal and its JSON report."""
+
+
+def results(options: ScanOptions, load_engine: LoadEngine, observer: Observer = SILENT) -> Iterator[ImageResult]:
+    """Results as they are finished, which is nearly the order of paths; nothing is left on disk.
+
+    Args:
+        options: what to scan, and how.
+        load_engine: loads the model; called when the first picture is there.
+        observer: told what happens.
+
+    Yields:
+        One result for every image that was found.
+
+    Raises:
+        FakescanError: for a fault that would spoil every image, or when there is nothing to scan.
+    """
+    with open_sources(options) as sources, Journal(None) as journal:
+        _announce(sources, observer)
+        line = Line(options, _told(load_engine, options, observer), journal)
+        yield from _through(line, sources, options, observer)
+
+
+def run_scan(
+    options: ScanOptions, load_engine: LoadEngine, observer: Observer = SILENT, *, command: str = "python"
+) -> FinishedRun:
+    """Scan everything; Ctrl-C ends it early and keeps what was done.
+
+    Args:
+        options: what to scan, and how.
+        load_engine: loads the model; called when the first picture is there.
+        observer: told what happens.
+        command: the command as typed.
+
+    Returns:
+        The scan, with ``interrupted`` set when Ctrl-C ended it. Its journal and JSON report are in the run directory.
+
+    Raises:
+        FakescanError: for a fault that would spoil every image, or when there is nothing to scan. What was done until
+            then is in the journal.
+    """
+    with open_sources(options) as sources:
+        _announce(sources, observer)
+        blank = _blank_scan(options, sources, command)
+        run, mark = _run_dir(options, blank, observer)
+        with Journal(run.journal) as journal:
+            record = Record(journal, blank, mark)
+            line = Line(options, _told(load_engine, options, observer), journal, on_engine=record.model_is)
+            scan = _scanned(line, sources, options, observer, record)
+        observer.finished(scan)
+        run.write_report(scan)
+    return FinishedRun(scan, run)
+
+
+def _scanned(line: Line, sources: Sources, options: ScanOptions, observer: Observer, record: Record) -> Scan:
+    try:
+        with closing(_through(line, sources, options, observer)) as stream:
+            done = list(stream)
+    except KeyboardInterrupt:
+        return record.interrupted(sources.paths)
+    return record.finished(done)
+
+
+def _through(line: Line, sources: Sources, options: ScanOptions, observer: Observer) -> Results:
+    """Decode ahead in threads, feed the line on this one."""
+    workers = sources.workers
+    ahead = LookAhead(
+        sources.examine,
+        workers=workers,
+        ahead=workers + (options.batch_size or _FIRST_AHEAD),
+        weigh=lambda examined: pixels_of(examined.record),
+        max_weight=_MAX_PIXELS_AHEAD,
+    )
+    total, done = len(sources.files), 0
+
+    def batches() -> Generator[list[ImageResult], None, None]:
+        with closing(ahead.results(sources.files)) as stream:
+            for examined in stream:
+                yield from line.feed(examined)
+                ahead.ahead = max(ahead.ahead, workers + line.batch_size)
+        yield from line.finish()
+
+    with closing(batches()) as stream:
+        for batch in stream:
+            for result in batch:
+                done += 1
+                observer.result(result, done, total)
+                yield result
+
+
+def _announce(sources: Sources, observer: Observer) -> None:
+    observer.discovered(len(sources.files), len(sources.skipped))
+    if not sources.files:
+        met = f"; {len(sources.skipped)} other files were met" if sources.skipped else ""
+        raise InputError(f"no images found{met}", "check the paths, --include and --exclude")
+
+
+def _told(load_engine: LoadEngine, options: ScanOptions, observer: Observer) -> LoadEngine:
+    def load() -> Engine:
+        observer.loading_model(options.model or "the embedded model")
+        engine = load_engine()
+        observer.model_ready(engine.identity)
+        return engine
+
+    return load
+
+
+def _blank_scan(options: ScanOptions, sources: Sources, command: str) -> Scan:
+    started = now()
+    return Scan(
+        schema_version=SCHEMA_VERSION,
+        tool_version=__version__,
+        scan_id=secrets.token_hex(8),
+        root=sources.root,
+        command=command,
+        started_at=started,
+        finished_at=started,
+        options=options.as_dict(),
+        environment=environment(),
+        model=None,
+        calibration={},
+        results=(),
+        skipped=sources.skipped,
+    )
+
+
+def _run_dir(options: ScanOptions, blank: Scan, observer: Observer) -> tuple[RunDir, str]:
+    mark = fingerprint(
+        {
+            "paths": [str(Path(path).absolute()) for path in options.paths],
+            "include": options.include,
+            "exclude": options.exclude,
+            "model": options.model,
+        }
+    )
+    folder = Path(options.run_dir) if options.run_dir else None
+    if options.resume and folder is None:
+        earlier = find_run(mark)
+        if earlier is None:
+            observer.warned("no earlier run of these paths was found to go on with: starting anew")
+        else:
+            folder = earlier.path
+    run = make_run_dir(folder, started_at=blank.started_at, scan_id=blank.scan_id, resume=options.resume)
+    return run, mark

@@ -1,0 +1,88 @@
+"""What is scanned, and how a file is examined: the only place of the pipeline that knows intake and evidence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from fakescan.core.options import ScanOptions
+from fakescan.core.records import Failure, ImageRecord, Skipped, SourceFile
+from fakescan.errors import FakescanError
+from fakescan.evidence import READERS
+from fakescan.intake.discover import Found, common_root, discover
+from fakescan.intake.examine import Examined
+from fakescan.intake.limits import Limits
+from fakescan.intake.pool import DecodePool
+
+_MAX_WORKERS = 4
+"""More processes than this decode faster than any model of ours judges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The files of a scan."""
+
+    root: str
+    """Folder that paths are relative to."""
+    files: tuple[Found, ...]
+    """What will be examined, in the order of paths."""
+    skipped: tuple[Skipped, ...]
+    """What was met and left alone, in the order of paths."""
+    workers: int
+    """How many files can be examined at once."""
+    examine: Callable[[Found], Examined]
+    """Everything about a file but the model's answer; safe to call from several threads."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files' paths as reports show them."""
+        return tuple(found.path for found in self.files)
+
+
+@contextmanager
+def open_sources(options: ScanOptions) -> Iterator[Sources]:
+    """Find the files, and keep decoding processes while they are examined.
+
+    Args:
+        options: paths, filters and limits.
+
+    Raises:
+        InputError: when a pattern means nothing.
+    """
+    files: list[Found] = []
+    skipped: list[Skipped] = []
+    for item in discover(options.paths, include=options.include, exclude=options.exclude):
+        if isinstance(item, Skipped):
+            skipped.append(item)
+        elif options.limit is not None and len(files) >= options.limit:
+            skipped.append(Skipped(item.path, f"beyond --limit {options.limit}"))
+        else:
+            files.append(item)
+    workers = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
+    limits = Limits(options.max_file_bytes, options.max_pixels, timeout_s=options.file_timeout_s)
+    with DecodePool(workers, limits, READERS) as pool:
+        yield Sources(
+            root=str(common_root(options.paths)),
+            files=tuple(sorted(files, key=lambda found: found.path)),
+            skipped=tuple(sorted(skipped, key=lambda item: item.path)),
+            workers=workers,
+            examine=lambda found: _examined(pool, found),
+        )
+
+
+def _examined(pool: DecodePool, found: Found) -> Examined:
+    """A fault of ours over one file costs that file, not the scan."""
+    try:
+        return pool.examine(found)
+    except FakescanError:
+        raise
+    except Exception as fault:
+        failure = Failure(
+            "read",
+            "internal-error",
+            f"fakescan failed over this file: {type(fault).__name__}",
+            "report this file as a fault of fakescan",
+        )
+        return Examined(ImageRecord(SourceFile(found.path, 0, "", None)), failure=failure)

@@ -1,0 +1,63 @@
+"""The command line with the weightless engine in the place of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakescan.cli import app
+from fakescan.intake.pool import DecodePool
+from tests.support.weightless import WeightlessEngine
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def decode_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decode in this process; starting others takes longer than these tests."""
+    monkeypatch.setattr("fakescan.pipeline.sources.DecodePool", partial(DecodePool, in_process=True))
+
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> WeightlessEngine:
+    """The engine that ``load`` gives out, whatever is asked for."""
+    chosen = WeightlessEngine()
+
+    def load(name: str = "auto", **asked: Any) -> WeightlessEngine:
+        return chosen
+
+    monkeypatch.setattr("fakescan.engines.load", load)
+    return chosen
+
+
+@pytest.fixture
+def cli(
+    engine: WeightlessEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Cli:
+    """Run a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def run(*arguments: str | Path) -> Outcome:
+        capsys.readouterr()
+        code = app.run([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Outcome(code, out, err)
+
+    return run

@@ -1,0 +1,90 @@
+"""``fakescan report``: from a run directory or a JSON report, without a model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fakescan.core.records import Label
+from tests.cli.conftest import Cli
+from tests.support.pictures import folder
+
+
+@pytest.fixture
+def run(cli: Cli, tmp_path: Path) -> Path:
+    folder(tmp_path / "in", a=Label.FAKE, b=Label.REAL)
+    assert cli("scan", "in", "--run-dir", "run", "-o", "r.json").code == 1
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("source", ["run", "r.json", "run/scan.json"])
+def test_from_a_run_directory_and_a_json_report(cli: Cli, run: Path, tmp_path: Path, source: str) -> None:
+    done = cli("report", source, "-o", "again.json", "-o", "again.html")
+    assert done.code == 0
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "r.json").read_bytes()
+    assert "a.png" in (tmp_path / "again.html").read_text(encoding="utf-8")
+    assert "again.html" in done.err
+
+
+def test_previews_only_where_the_user_says_so(cli: Cli, run: Path, tmp_path: Path) -> None:
+    def previews(*arguments: str) -> int:
+        cli("report", *arguments, "-o", "x.html")
+        return (tmp_path / "x.html").read_text(encoding="utf-8").count("data:image/")
+
+    without = previews("r.json")
+    assert previews("run") > without
+    assert previews("r.json", "--pictures", "in") > without
+
+
+def test_a_report_cannot_have_files_outside_its_folder_opened(cli: Cli, run: Path, tmp_path: Path) -> None:
+    document = json.loads((tmp_path / "r.json").read_text())
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in ("../in/a.png", str(tmp_path / "in" / "a.png")):
+        document["results"][0]["path"] = name
+        (tmp_path / "evil.json").write_text(json.dumps(document))
+        cli("report", "evil.json", "--pictures", "outside", "-o", "x.html")
+        evil = (tmp_path / "x.html").read_text(encoding="utf-8").count("data:image/")
+        cli("report", "evil.json", "-o", "y.html")
+        assert evil == (tmp_path / "y.html").read_text(encoding="utf-8").count("data:image/")
+
+
+def test_json_to_stdout(cli: Cli, run: Path) -> None:
+    done = cli("report", "run", "--json", "-q")
+    assert json.loads(done.out)["summary"]["images"] == 2
+    assert done.err == ""
+
+
+def test_without_outputs_the_summary_is_shown(cli: Cli, run: Path) -> None:
+    done = cli("report", "run")
+    assert (done.code, done.out) == (0, "")
+    assert "a.png" in done.err
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "not json", '{"schema_version": "7"}'])
+def test_what_is_no_run_is_2(cli: Cli, tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "x.json").write_text(content)
+    done = cli("report", "x.json", "-o", "y.html")
+    assert done.code == 2
+    assert "x.json" in done.err
+    assert "hint: " in done.err
+    assert not (tmp_path / "y.html").exists()
+
+
+def test_an_unwritable_output_is_2(cli: Cli, run: Path) -> None:
+    assert cli("report", "run", "-o", "none/x.html").code == 2
+
+
+def test_no_torch_is_needed(cli: Cli, run: Path, tmp_path: Path, repository: Path) -> None:
+    code = (
+        "import sys; from fakescan.cli.app import run\n"
+        f"code = run(['report', {str(run)!r}, '-o', {str(tmp_path / 'z.html')!r}])\n"
+        "print(code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0 False"

@@ -1,0 +1,130 @@
+"""Option values from text and TOML alike, all faults at once, and what contradicts what."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+import pytest
+
+from fakescan.core.options import OPTION_NAMES, DType, FailOn, Reasoning, ScanOptions, Setting, options_from
+from fakescan.core.records import Label, ScoreKind
+from fakescan.errors import ConfigError
+
+
+def given(**values: object) -> dict[str, Setting]:
+    return {name: Setting(value, "a flag") for name, value in values.items()}
+
+
+def test_every_field_has_a_reader() -> None:
+    assert tuple(item.name for item in fields(ScanOptions)) == OPTION_NAMES
+
+
+def test_nothing_said_is_the_defaults() -> None:
+    assert options_from({}) == ScanOptions()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("reasoning", "flagged", Reasoning.FLAGGED),
+        ("dtype", "int8", DType.INT8),
+        ("device", "cuda:1", "cuda:1"),
+        ("batch_size", "auto", None),
+        ("batch_size", "8", 8),
+        ("batch-size", 8, 8),
+        ("threshold", "0.75", 0.75),
+        ("threshold", 1, 1.0),
+        ("resume", "yes", True),
+        ("resume", False, False),
+        ("limit", "3", 3),
+        ("seed", 0, 0),
+        ("paths", ["a", "b"], ("a", "b")),
+        ("include", "*.jpg", ("*.jpg",)),
+        ("model", "", None),
+        ("file_timeout_s", "2.5", 2.5),
+        ("workers", "auto", None),
+    ],
+)
+def test_values_are_read_from_text_and_toml_alike(name: str, value: object, expected: object) -> None:
+    assert getattr(options_from(given(**{name: value})), name.replace("-", "_")) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("reasoning", "some"),
+        ("reasoning", 1),
+        ("device", "gpu"),
+        ("device", "cuda:x"),
+        ("batch_size", 0),
+        ("batch_size", "-1"),
+        ("batch_size", True),
+        ("batch_size", 1.5),
+        ("threshold", "1.01"),
+        ("threshold", "nan"),
+        ("threshold", True),
+        ("resume", "maybe"),
+        ("resume", 1),
+        ("limit", 0),
+        ("seed", -1),
+        ("paths", [1]),
+        ("paths", ""),
+        ("engine", ""),
+        ("file_timeout_s", 0),
+        ("file_timeout_s", "inf"),
+        ("max_pixels", "many"),
+    ],
+)
+def test_wrong_values_are_refused_with_name_and_place(name: str, value: object) -> None:
+    with pytest.raises(ConfigError) as caught:
+        options_from(given(**{name: value}))
+    [fault] = caught.value.faults
+    assert fault.startswith(f"{name} from a flag: ")
+
+
+def test_all_faults_at_once_with_near_misses() -> None:
+    with pytest.raises(ConfigError) as caught:
+        options_from(given(treshold=0.5, device="gpu", dtype="int8", limit="no", reasoning="none", decode="free"))
+    faults = caught.value.faults
+    assert len(faults) == 4
+    assert faults[0] == "unknown setting treshold from a flag (did you mean threshold?)"
+    assert "decode free and reasoning none" in faults[-1]
+
+
+def test_int8_needs_a_cpu() -> None:
+    with pytest.raises(ConfigError, match="int8"):
+        options_from(given(dtype="int8", device="cuda"))
+    assert options_from(given(dtype="int8", device="cpu")).dtype is DType.INT8
+
+
+def test_a_hostile_name_is_shown_escaped() -> None:
+    with pytest.raises(ConfigError) as caught:
+        options_from({"\x1b[31m" * 99: Setting(1, "x")})
+    assert caught.value.message.isprintable()
+    assert len(caught.value.message) < 250
+
+
+def test_options_go_into_the_report_as_plain_values() -> None:
+    written = options_from(given(paths=["a"], dtype="int8", threshold=0.5)).as_dict()
+    assert json.loads(json.dumps(written)) == written
+    assert (written["batch_size"], written["limit"], written["dtype"]) == ("auto", None, "int8")
+    assert tuple(written) == OPTION_NAMES
+
+
+def test_written_options_can_be_read_again() -> None:
+    options = options_from(given(paths=["a"], reasoning="flagged", batch_size=3, run_dir="x"))
+    assert options_from(given(**options.as_dict())) == options
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "found"),
+    [("fake", {Label.FAKE}), ("inconclusive", {Label.FAKE, Label.INCONCLUSIVE}), ("never", set())],
+)
+def test_what_counts_as_a_finding(fail_on: str, found: set[Label]) -> None:
+    assert {label for label in Label if FailOn(fail_on).finds(label)} == found
+
+
+def test_the_deciding_score() -> None:
+    assert ScanOptions().deciding_score is None
+    assert options_from(given(score="after")).deciding_score is ScoreKind.AFTER
