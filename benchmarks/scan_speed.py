@@ -2,8 +2,8 @@
 
     python benchmarks/scan_speed.py [--model DIR] [--images 8] [--threads 2]
 
-Baseline (1.00x): ``pipeline("image-text-to-text")``, one picture at a time, greedy, every token generated. All modes run
-in this process on the same pictures, one after the other; the last line is one JSON object.
+Baseline (1.00x): ``pipeline("image-text-to-text")``, one picture at a time, greedy, every token generated. All modes
+run in this process on the same pictures, one after the other; the last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def baseline(loaded: LoadedModel, images: list[Picture]) -> Callable[[], int]:
     llava, tokenizer, prep = loaded.llava, loaded.tokenizer, loaded.info.preprocessing
     vision: Any = llava.config.vision_config
     side = int((visual_tokens_of(llava.config) - 1) ** 0.5)
-    tokenizer.add_special_tokens({"additional_special_tokens": [tokenizer.convert_ids_to_tokens(llava.config.image_token_id)]})
+    tokenizer.add_special_tokens(
+        {"additional_special_tokens": [tokenizer.convert_ids_to_tokens(llava.config.image_token_id)]}
+    )
     processor = LlavaProcessor(
         image_processor=CLIPImageProcessor(size={"shortest_edge": vision.image_size}, crop_size=vision.image_size),
         tokenizer=tokenizer, patch_size=vision.image_size // side, vision_feature_select_strategy="full",
@@ -69,7 +71,10 @@ def baseline(loaded: LoadedModel, images: list[Picture]) -> Callable[[], int]:
     template = TEMPLATES[loaded.info.template]
     prompt = f"{template.before_image}{processor.image_token}{template.before_question}{QUESTION}{template.turn_end}"
     settings = GenerationConfig(
-        max_new_tokens=MAX_NEW_TOKENS, do_sample=False, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+        max_new_tokens=MAX_NEW_TOKENS,
+        do_sample=False,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
     )
     asked = pipeline("image-text-to-text", model=llava, processor=processor, device="cpu")
 
@@ -87,7 +92,9 @@ def baseline(loaded: LoadedModel, images: list[Picture]) -> Callable[[], int]:
 def engine_run(folder: Path, images: list[Picture], batch: int, dtype: str, *, reasoning: bool) -> Callable[[], int]:
     """One mode of the plain engine; returns how many tokens the model chose itself."""
     loaded = load_any(folder)
-    engine = PlainEngine(loaded, choose_placement("cpu", dtype), EngineOptions(batch_size=batch, decides=ScoreKind.BEFORE))
+    engine = PlainEngine(
+        loaded, choose_placement("cpu", dtype), EngineOptions(batch_size=batch, decides=ScoreKind.BEFORE)
+    )
 
     def run() -> int:
         written = 0
@@ -127,8 +134,20 @@ def main() -> None:
         seconds = time.perf_counter() - started
         rates[name] = len(images) / seconds
         ratio = rates[name] / rates["pipeline"]
-        print(f"{name:18s} {rates[name]:7.3f} images/s  {seconds / len(images):6.2f} s/image  {written / len(images):5.0f} tokens/image  {ratio:6.2f}x", file=sys.stderr)
-    print(json.dumps({"threads": torch.get_num_threads(), "images": len(images), **{f"ratio {n}": round(r / rates["pipeline"], 3) for n, r in rates.items()}}))
+        print(
+            f"{name:18s} {rates[name]:7.3f} images/s  {seconds / len(images):6.2f} s/image  "
+            f"{written / len(images):5.0f} tokens/image  {ratio:6.2f}x",
+            file=sys.stderr,
+        )
+    print(
+        json.dumps(
+            {
+                "threads": torch.get_num_threads(),
+                "images": len(images),
+                **{f"ratio {n}": round(r / rates["pipeline"], 3) for n, r in rates.items()},
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

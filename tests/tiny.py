@@ -49,7 +49,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def make_base(folder: Path, *, seed: int = 0, layers: int = 2) -> Path:
-    """Write a base in transformers' LLaVA layout: 32 px pictures, 8 px patches, class token kept, two feature layers."""
+    """Write a base in transformers' LLaVA layout: 32 px pictures, 8 px patches, class token, two feature layers."""
     tokenizer = make_tokenizer()
     torch.manual_seed(seed)
     vision = CLIPVisionConfig(

@@ -79,9 +79,15 @@ class _Bars:
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, markup=False)
         self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[losses]}"), console=self.console, disable=not sys.stderr.isatty(),
-        )  # fmt: skip
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[losses]}"),
+            console=self.console,
+            disable=not sys.stderr.isatty(),
+        )
 
     def __enter__(self) -> _Bars:
         self.progress.start()

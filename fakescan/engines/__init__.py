@@ -48,7 +48,10 @@ def engine_class(name: str) -> Any:
         name = "plain"
     if name not in table:
         near = difflib.get_close_matches(name, table)
-        raise ConfigError([f"engine: {name!r} is unknown"], f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(table))}")
+        raise ConfigError(
+            [f"engine: {name!r} is unknown"],
+            f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(table))}",
+        )
     module, _, attribute = table[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
 

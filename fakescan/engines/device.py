@@ -37,7 +37,8 @@ def bfloat16_works_on_cpu() -> bool:
     Some machines advertise instructions that kill the process, so a child process tries first.
     """
     try:
-        return subprocess.run([sys.executable, "-c", _BF16_PROBE], capture_output=True, timeout=120, check=False).returncode == 0
+        command = [sys.executable, "-c", _BF16_PROBE]
+        return subprocess.run(command, capture_output=True, timeout=120, check=False).returncode == 0  # noqa: S603  (ours)
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -78,7 +79,9 @@ def choose_placement(device_name: str, dtype_name: str) -> Placement:
         return Placement(device, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16, int8=False)
     if dtype_name == "int8":
         if device.type != "cpu":
-            raise ConfigError([f"dtype: int8 runs on the CPU only, not on {device}"], "use --device cpu, or another --dtype")
+            raise ConfigError(
+                [f"dtype: int8 runs on the CPU only, not on {device}"], "use --device cpu, or another --dtype"
+            )
         return Placement(device, torch.float32, int8=True)
     if dtype_name not in _DTYPES:
         raise ConfigError([f"dtype: {dtype_name!r} is unknown"], "use auto, float32, bfloat16, float16 or int8")

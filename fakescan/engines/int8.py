@@ -32,7 +32,7 @@ class DynamicInt8Linear(nn.Module):
 
         Seven bits for activations (``reduce_range``): with eight, CPUs without VNNI saturate and are silently wrong.
         """
-        outputs: torch.Tensor = torch.ops.quantized.linear_dynamic(inputs, self.packed, True)  # noqa: FBT003  (an operator)
+        outputs: torch.Tensor = torch.ops.quantized.linear_dynamic(inputs, self.packed, True)
         return outputs
 
 

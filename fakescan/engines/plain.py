@@ -107,10 +107,19 @@ class PlainEngine:
                 done += self._batch(part, reasoning=reasoning)
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
-                    raise ModelError(f"the model failed on {self.placement.device}: {error}", "try --device cpu") from error
+                    raise ModelError(
+                        f"the model failed on {self.placement.device}: {error}", "try --device cpu"
+                    ) from error
                 self._release()
                 if len(part) == 1:
-                    done.append(Failure("infer", "out-of-memory", "not enough memory for a single picture", "close other programs, or use --dtype int8"))
+                    done.append(
+                        Failure(
+                            "infer",
+                            "out-of-memory",
+                            "not enough memory for a single picture",
+                            "close other programs, or use --dtype int8",
+                        )
+                    )
                 else:
                     self._size = max(1, len(part) // 2)
         return done
@@ -131,7 +140,10 @@ class PlainEngine:
         sequences.append([self.prompt.head] * len(images), visual)
         prompt_length = sequences.mask.shape[1]
         sequences.append([self.prompt.before] * len(images))
-        predictions = [Prediction(before=pair, after=None) for pair in self._pairs(sequences, [self._answer_tokens(self.prompt.before)] * len(images))]
+        predictions = [
+            Prediction(before=pair, after=None)
+            for pair in self._pairs(sequences, [self._answer_tokens(self.prompt.before)] * len(images))
+        ]
         if reasoning:
             sequences.rewind(prompt_length)
             write = self._free_answers if self.options.free else self._forced_answers
@@ -152,19 +164,22 @@ class PlainEngine:
         if self.options.decides is ScoreKind.AFTER:
             return None
         record = calibration_of(ScoreKind.BEFORE, self.info.calibration, self.info.tau, None)
-        p_fake = probability(before, record)
-        assert p_fake is not None
+        p_fake = cast(float, probability(before, record))
         taken = side(p_fake, record)
         if taken is Label.INCONCLUSIVE:
             return Label.FAKE if p_fake >= 0.5 else Label.REAL
         return taken
 
-    def _forced_answers(self, sequences: Sequences, predictions: list[Prediction], digests: Sequence[str]) -> list[Prediction]:
+    def _forced_answers(
+        self, sequences: Sequences, predictions: list[Prediction], digests: Sequence[str]
+    ) -> list[Prediction]:
         """Text between forced pieces, then the forced conclusion."""
         del digests  # greedy text needs no random numbers
         sides = [self.steered_side(cast(LogitPair, prediction.before)) for prediction in predictions]
         sequences.append([self.prompt.opening[taken] for taken in sides])
-        tokens, _ = sequences.generate(greedy, lambda _, so_far: self._reasoning_ended(so_far), self.options.text_limit_tokens)
+        tokens, _ = sequences.generate(
+            greedy, lambda _, so_far: self._reasoning_ended(so_far), self.options.text_limit_tokens
+        )
         closed = [self._reasoning_ended(row) for row in tokens]
         # A text cut off at the limit still gets its closing tag, so that the mapper reads the place it was trained on.
         missing = [() if ended else self.prompt.reasoning_end for ended in closed]
@@ -181,15 +196,22 @@ class PlainEngine:
                 f"{wrapped(Stage.SUMMARY, SUMMARY_TEXT)}\n{open_tag(Stage.CAPTION)}{self._text(row)}\n"
                 f"{open_tag(Stage.CONCLUSION)} {LONG_CONCLUSION} {word}. {close_tag(Stage.CONCLUSION)}"
             )
-            results.append(replace(prediction, after=pair, stages=parse_answer(text), steered_to=taken, tokens=len(row)))
+            results.append(
+                replace(prediction, after=pair, stages=parse_answer(text), steered_to=taken, tokens=len(row))
+            )
         return results
 
-    def _free_answers(self, sequences: Sequences, predictions: list[Prediction], digests: Sequence[str]) -> list[Prediction]:
+    def _free_answers(
+        self, sequences: Sequences, predictions: list[Prediction], digests: Sequence[str]
+    ) -> list[Prediction]:
         """The paper's inference: everything is the model's own, the index is looked for in what it wrote."""
         sequences.append([self.prompt.free_opening] * len(predictions))
         classes = [self.anchors.real_id, self.anchors.fake_id]
         tokens, logits = sequences.generate(
-            Sampler(self.options.seed, digests), lambda _, so_far: so_far[-1] == self.prompt.end_id, FREE_LIMIT_TOKENS, classes
+            Sampler(self.options.seed, digests),
+            lambda _, so_far: so_far[-1] == self.prompt.end_id,
+            FREE_LIMIT_TOKENS,
+            classes,
         )
         results = []
         for prediction, row, steps in zip(predictions, tokens, logits, strict=True):

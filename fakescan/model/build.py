@@ -88,7 +88,7 @@ def _fit_projector(model: LlavaForConditionalGeneration, config: LlavaConfig) ->
 
 
 def _load_huggingface(folder: Path, config: LlavaConfig) -> LlavaForConditionalGeneration:
-    """transformers' layout. Only safetensors: a pickle could run code."""
+    """Transformers' layout. Only safetensors: a pickle could run code."""
     model: LlavaForConditionalGeneration = LlavaForConditionalGeneration.from_pretrained(
         folder, config=config, dtype=torch.float32, local_files_only=True, use_safetensors=True
     )
@@ -106,7 +106,9 @@ def load_tokenizer(path: Path | str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"the tokenizer in {path} cannot be loaded: {error}", "fetch or build the model again") from error
+        raise ModelError(
+            f"the tokenizer in {path} cannot be loaded: {error}", "fetch or build the model again"
+        ) from error
 
 
 def target_modules(settings: LoraSettings) -> str:
@@ -186,7 +188,9 @@ def load_partial(module: torch.nn.Module, weights: Mapping[str, torch.Tensor], w
     own = module.state_dict()
     for name, weight in weights.items():
         if name not in own or own[name].shape != weight.shape:
-            raise ModelError(f"{what}: {name} does not fit this base model", "adapter and base belong to different models")
+            raise ModelError(
+                f"{what}: {name} does not fit this base model", "adapter and base belong to different models"
+            )
     module.load_state_dict(dict(weights), strict=False)
 
 

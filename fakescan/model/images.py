@@ -99,5 +99,9 @@ def to_tensor(image: Image.Image, preprocessing: Preprocessing) -> torch.Tensor:
 def pixel_values(images: Sequence[Image.Image], preprocessing: Preprocessing) -> torch.Tensor:
     """All views of all pictures: float32 of shape (B * V, 3, size, size), views of one picture side by side."""
     return torch.stack(
-        [to_tensor(make_view(image, view, preprocessing), preprocessing) for image in images for view in preprocessing.views]
+        [
+            to_tensor(make_view(image, view, preprocessing), preprocessing)
+            for image in images
+            for view in preprocessing.views
+        ]
     )

@@ -65,7 +65,9 @@ _VICUNA = (
 )
 
 TEMPLATES = {
-    "chatml": ChatTemplate("<|im_start|>user\n", "\n", "<|im_end|>\n<|im_start|>assistant\n", "", "<|im_end|>", bos=False),
+    "chatml": ChatTemplate(
+        "<|im_start|>user\n", "\n", "<|im_end|>\n<|im_start|>assistant\n", "", "<|im_end|>", bos=False
+    ),
     "vicuna_v1": ChatTemplate(_VICUNA, "\n", " ASSISTANT:", " ", "</s>", bos=True),
     "llava_v1": ChatTemplate(_VICUNA.replace("user", "human"), "\n", " ASSISTANT:", " ", "</s>", bos=True),
 }
@@ -149,7 +151,8 @@ def build_prompt(
     turn_end = template.turn_end + template.answer_start
     summary = wrapped(Stage.SUMMARY, SUMMARY_TEXT) + "\n" + open_tag(Stage.CAPTION)
     opening = {
-        side: ids(question, (steering(side) if side else "") + turn_end + summary) for side in (None, Label.REAL, Label.FAKE)
+        side: ids(question, (steering(side) if side else "") + turn_end + summary)
+        for side in (None, Label.REAL, Label.FAKE)
     }
     after_reasoning = close_tag(Stage.REASONING)
     conclusion = f"\n{open_tag(Stage.CONCLUSION)} {LONG_CONCLUSION}"

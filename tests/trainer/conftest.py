@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakescan_trainer.config import TrainConfig, _build, contradictions
 from PIL import Image
 
 from fakescan.core.answer import full_answer, short_answer
 from fakescan.core.records import Label
 from fakescan.model.prompt import CAPTION_QUESTION, QUESTION
+from fakescan_trainer.config import TrainConfig, _build, contradictions
 from tests.tiny import make_base
 
 
@@ -68,7 +68,10 @@ def recipe(tiny_base: Path, mmfr: Path, tmp_path: Path) -> dict[str, Any]:
             "base": str(tiny_base), "name": "tiny", "template": "chatml", "views": ["square"], "projector_pooling": 2,
             "lora": {"rank": 4, "alpha": 8, "dropout": 0.1},
         },
-        "data": {"root": str(mmfr), "validation": ["validation.json"], "captions": ["captions.json"], "steer": 0.5, "balance": True},
+        "data": {
+            "root": str(mmfr), "validation": ["validation.json"], "captions": ["captions.json"],
+            "steer": 0.5, "balance": True,
+        },
         "mapper": {"locate": "target"},
         "facl": {"queue": 6},
         "run": {"out": str(tmp_path / "run"), "log_every": 1, "eval_rows": 8, "save_every": 2, "threads": 1},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakescan_trainer.calibrate import Targets, calibrate, fit_platt, weighted_quantile
 
 from fakescan.core.calibration import probability, side
 from fakescan.core.records import Label, LogitPair
+from fakescan_trainer.calibrate import Targets, calibrate, fit_platt, weighted_quantile
 
 
 def drawn(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +44,8 @@ def test_weights_count() -> None:
 def test_separable_scores_stay_finite_and_leave_no_band_inverted() -> None:
     scores, labels = np.array([-3.0, -2.0, 2.0, 3.0]), np.array([0.0, 0.0, 1.0, 1.0])
     record = calibrate(scores, labels, np.ones(4), "four")
-    assert np.isfinite(record.temperature) and record.temperature > 0
+    assert np.isfinite(record.temperature)
+    assert record.temperature > 0
     assert record.inconclusive_band[0] <= record.threshold
 
 

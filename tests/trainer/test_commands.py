@@ -52,19 +52,32 @@ def recipe_file(tiny_base: Path, mmfr: Path, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_dry_run_shows_text_ids_and_mask_and_writes_nothing(recipe_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_shows_text_ids_and_mask_and_writes_nothing(
+    recipe_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["train", str(recipe_file), "--dry-run"]) == 0
     shown = capsys.readouterr().out
-    for part in ("== full, steered:", "== short:", "== caption:", "[loss   ]", "[no loss]", "5 visual tokens", "Explain why it looks"):
+    for part in (
+        "== full, steered:",
+        "== short:",
+        "== caption:",
+        "[loss   ]",
+        "[no loss]",
+        "5 visual tokens",
+        "Explain why it looks",
+    ):
         assert part in shown, part
-    assert "ids [" in shown and "classification index" in shown
+    assert "ids [" in shown
+    assert "classification index" in shown
     assert not (recipe_file.parent / "run").exists()
 
 
 def test_a_run_says_what_it_needs_and_where_it_lies(recipe_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", str(recipe_file)]) == 0
     out, err = capsys.readouterr()
-    assert "GiB of memory will be needed" in err and "validation: auc" in err and "joint 2/2" in err
+    assert "GiB of memory will be needed" in err
+    assert "validation: auc" in err
+    assert "joint 2/2" in err
     assert Path(out.strip()) == recipe_file.parent / "run" / "checkpoint"
     assert run(["train", str(recipe_file)]) == 2
     assert "holds a run already" in capsys.readouterr().err
@@ -74,7 +87,8 @@ def test_a_run_says_what_it_needs_and_where_it_lies(recipe_file: Path, capsys: p
 def test_faults_leave_with_two(recipe_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", str(recipe_file), "stages.0.lr=fast", "nonsense"]) == 2
     err = capsys.readouterr().err
-    assert "stages[0].lr" in err and "nonsense" in err
+    assert "stages[0].lr" in err
+    assert "nonsense" in err
     assert run(["train", "no-such-recipe"]) == 2
     assert "paper-v1" in capsys.readouterr().err
     assert run(["train", str(recipe_file), "data.root=nowhere"]) == 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fakescan_trainer.config import load_config
-from fakescan_trainer.recipes import recipe_path
 
 from fakescan.errors import ConfigError
+from fakescan_trainer.config import load_config
+from fakescan_trainer.recipes import recipe_path
 
 GOOD = """
 [model]
@@ -36,7 +36,13 @@ def test_all_faults_are_listed_at_once(write) -> None:  # type: ignore[no-untype
     with pytest.raises(ConfigError) as caught:
         load_config(path)
     told = "\n".join(caught.value.faults)
-    for part in ("stages[0].lr", "stages[0].ful: unknown key", "loss.lm", "mapper.locate: 'nowhere' is not one of", "strange: unknown key"):
+    for part in (
+        "stages[0].lr",
+        "stages[0].ful: unknown key",
+        "loss.lm",
+        "mapper.locate: 'nowhere' is not one of",
+        "strange: unknown key",
+    ):
         assert part in told
 
 
@@ -46,13 +52,23 @@ def test_contradictions_are_listed_at_once(write) -> None:  # type: ignore[no-un
     with pytest.raises(ConfigError) as caught:
         load_config(write(text))
     told = "\n".join(caught.value.faults)
-    for part in ("model.template", "vision needs model.lora.vision_blocks", "cached features", "needs full or short rows"):
+    for part in (
+        "model.template",
+        "vision needs model.lora.vision_blocks",
+        "cached features",
+        "needs full or short rows",
+    ):
         assert part in told
 
 
 def test_overrides_win_and_their_faults_join_the_list(write) -> None:  # type: ignore[no-untyped-def]
     config = load_config(write(GOOD), ["run.out=elsewhere", "stages.0.steps=7", "loss.facl=0", "model.lora.rank=8"])
-    assert (config.run.out, config.stages[0].steps, config.loss.facl, config.model.lora.rank) == ("elsewhere", 7, 0.0, 8)
+    assert (config.run.out, config.stages[0].steps, config.loss.facl, config.model.lora.rank) == (
+        "elsewhere",
+        7,
+        0.0,
+        8,
+    )
     with pytest.raises(ConfigError) as caught:
         load_config(write(GOOD), ["nonsense", "stages.4.steps=1", "run.sed=2"])
     assert len(caught.value.faults) == 3
@@ -69,7 +85,12 @@ def test_shipped_recipes_are_sound(name: str) -> None:
     config = load_config(recipe_path(name))
     assert config.stages
     if name == "paper-v1":
-        assert (config.model.lora.rank, config.model.lora.alpha, config.stages[0].lr, config.stages[0].full) == (128, 256, 2e-4, 4)
+        assert (config.model.lora.rank, config.model.lora.alpha, config.stages[0].lr, config.stages[0].full) == (
+            128,
+            256,
+            2e-4,
+            4,
+        )
 
 
 def test_unknown_recipes_name_the_known_ones() -> None:

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fakescan_trainer.config import DataConfig
-from fakescan_trainer.data.augment import augmented
-from fakescan_trainer.data.features import FeatureCache, extend_cache
-from fakescan_trainer.data.mmfr import Record, read_records
-from fakescan_trainer.data.source import TrainingData
-from fakescan_trainer.sampling import Sampler, source_weights
 from PIL import Image
 
 from fakescan.core.records import Label
 from fakescan.errors import DataError
 from fakescan.model.build import image_embeddings, load_base, tower_features
 from fakescan.model.images import Preprocessing, pixel_values
+from fakescan_trainer.config import DataConfig
+from fakescan_trainer.data.augment import augmented
+from fakescan_trainer.data.features import FeatureCache, extend_cache
+from fakescan_trainer.data.mmfr import Record, read_records
+from fakescan_trainer.data.source import TrainingData
+from fakescan_trainer.sampling import Sampler, source_weights
 from tests.trainer.conftest import record
 
 PREP = Preprocessing(32, ("square",))
@@ -38,8 +38,8 @@ def test_three_forms_of_records(mmfr: Path) -> None:
 def test_the_leaking_sentence_is_taken_off_and_kept_apart(mmfr: Path, tmp_path: Path) -> None:
     image = read_records(mmfr / "captions.json")[0].image
     answer = (
-        "<SUMMARY> s </SUMMARY> <CAPTION> c </CAPTION> <REASONING> From low-level perspective: x. Therefore, this image is fake. "
-        "</REASONING> <CONCLUSION> This image is fake. </CONCLUSION>"
+        "<SUMMARY> s </SUMMARY> <CAPTION> c </CAPTION> <REASONING> From low-level perspective: x. "
+        "Therefore, this image is fake. </REASONING> <CONCLUSION> This image is fake. </CONCLUSION>"
     )
     (mmfr / "leak.json").write_text(json.dumps([record(image, "q", answer, "s")]), "utf-8")
     assert read_records(mmfr / "leak.json")[0].reasoning == "From low-level perspective: x."
@@ -51,7 +51,10 @@ def test_faulty_records_are_listed_and_nothing_is_returned(mmfr: Path) -> None:
         record("../outside.png", "q", "a caption", "s"),
         {"image": "x.png"},
         record("fake0/0.png", "q", "<CONCLUSION> Who knows. </CONCLUSION>", "s"),
-        {"image": "fake0/0.png", "conversations": [{"from": "human", "value": "no picture"}, {"from": "gpt", "value": "a"}]},
+        {
+            "image": "fake0/0.png",
+            "conversations": [{"from": "human", "value": "no picture"}, {"from": "gpt", "value": "a"}],
+        },
     ]
     (mmfr / "faulty.json").write_text(json.dumps(rows), "utf-8")
     with pytest.raises(DataError) as caught:
@@ -74,7 +77,9 @@ def test_augmentation_is_a_function_of_its_seed_and_hides_the_aspect_ratio() -> 
     assert one.width == one.height
 
 
-def test_cached_features_equal_live_ones_and_a_stopped_cache_goes_on(tiny_base: Path, mmfr: Path, tmp_path: Path) -> None:
+def test_cached_features_equal_live_ones_and_a_stopped_cache_goes_on(
+    tiny_base: Path, mmfr: Path, tmp_path: Path
+) -> None:
     model = load_base(tiny_base, projector_pooling=2)
     wanted = [(f"fake0/{n}.png", v) for n in (0, 4, 8) for v in (0, 1)]
     cache = tmp_path / "cache"
@@ -97,7 +102,8 @@ def test_records_without_features_are_left_out_and_counted(tiny_base: Path, mmfr
     for _ in extend_cache(tmp_path / "c", model, PREP, mmfr, [("fake0/0.png", 0), ("real1/1.png", 0)]):
         pass
     data = TrainingData(DataConfig(root=str(mmfr), features=str(tmp_path / "c"), variants=(1,)), PREP)
-    assert len(data.labelled) == 2 and data.left_out == 14
+    assert len(data.labelled) == 2
+    assert data.left_out == 14
     assert data.vision(data.labelled, np.random.default_rng(0)).shape == (2, 1, 5, 64)
 
 

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from fakescan_trainer.facl import FeatureQueue, ForgeryAlignedContrast, contrastive, mean_pooled
 
 E1, E2, E3 = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]
@@ -49,7 +50,7 @@ def test_text_to_text_counts_all_positives() -> None:
     # one image: its caption e1 and its reasoning e2 are each other's only positive and only candidate
     terms = contrast()(t(E1), t(E1), t(E2), torch.tensor([1]))
     assert value(terms.a2a) == pytest.approx(0.0, abs=1e-6)
-    # two images of different classes: texts e1, e2 | e1, e3; caption 0 meets caption 1 (0), reasoning 0 (1), reasoning 1 (0)
+    # two images of different classes, texts e1, e2 | e1, e3: caption 0 meets caption 1 (0), reasoning 0 (1), 1 (0)
     terms = contrast()(t(E1, E2), t(E1, E2), t(E1, E3), torch.tensor([1, 0]))
     near = -math.log(math.e / (math.e + 2))  # caption 0 and reasoning 0
     far = -math.log(1 / 3)  # caption 1 and reasoning 1 are orthogonal to everything
@@ -73,7 +74,8 @@ def test_temperature_divides_similarities_and_is_trained() -> None:
     terms = module(t(E1, E2), t(E1, E2), t(E1, E2), torch.tensor([1, 0]))
     assert value(terms.a2v) == pytest.approx(-math.log(math.e**2 / (math.e**2 + 1)), abs=1e-6)
     terms.loss.backward()  # type: ignore[no-untyped-call]
-    assert module.log_temperature.grad is not None and value(module.log_temperature.grad) != 0
+    assert module.log_temperature.grad is not None
+    assert value(module.log_temperature.grad) != 0
 
 
 def test_empty_queue_one_class_and_batch_of_one() -> None:
@@ -129,7 +131,8 @@ def test_no_positive_anywhere_gives_zero_with_a_gradient_path() -> None:
     similarity = torch.zeros(2, 3, requires_grad=True)
     loss = contrastive(similarity, torch.zeros(2, 3, dtype=torch.bool), torch.ones(2, 3, dtype=torch.bool))
     loss.backward()  # type: ignore[no-untyped-call]
-    assert value(loss) == 0 and similarity.grad is not None
+    assert value(loss) == 0
+    assert similarity.grad is not None
 
 
 def test_mean_pooling_ignores_other_positions() -> None:

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fakescan_trainer.loop import Trainer, train
-from fakescan_trainer.watch import TrainObserver
 
 from fakescan.core.records import Prediction
 from fakescan.engines.device import choose_placement
@@ -19,6 +17,8 @@ from fakescan.engines.plain import EngineOptions, PlainEngine
 from fakescan.errors import ConfigError, DataError, ModelError
 from fakescan.model.checkpoints.ours import load_checkpoint
 from fakescan_trainer.data.features import open_rgb
+from fakescan_trainer.loop import Trainer, train
+from fakescan_trainer.watch import TrainObserver
 from tests.trainer.conftest import build
 
 
@@ -81,7 +81,8 @@ def test_training_and_inference_give_the_same_logits(recipe: dict[str, Any], mmf
     scores = triage_scores(trainer.network, trainer.encoder, trainer.data, trainer.data.validation, torch.device("cpu"))
     predictions = engine.infer([Picture(mmfr / record.image) for record in trainer.data.validation], reasoning=False)
     for score, prediction in zip(scores, predictions, strict=True):
-        assert isinstance(prediction, Prediction) and prediction.before is not None
+        assert isinstance(prediction, Prediction)
+        assert prediction.before is not None
         # the export rounds to float16 and merges the adapters
         assert prediction.before.fake - prediction.before.real == pytest.approx(score, abs=5e-3)
 
@@ -103,7 +104,8 @@ def test_a_run_leaves_metrics_config_and_checkpoints(recipe: dict[str, Any], tmp
     } <= names
     assert any(row["step"] == "0" and row["name"] == "validation_auc" for row in rows)
     assert json.loads((out / "config.json").read_text("utf-8"))["model"]["name"] == "tiny"
-    assert (out / "best" / "adapter.safetensors").is_file() and report.folder == out / "checkpoint"
+    assert (out / "best" / "adapter.safetensors").is_file()
+    assert report.folder == out / "checkpoint"
     assert list((out / "tensorboard").iterdir())
 
 
@@ -131,7 +133,8 @@ def test_the_projector_alone_or_the_language_model_alone(recipe: dict[str, Any])
         before = {n: p.detach().clone() for n, p in trainer.network.named_parameters()}
         trainer.run()
         changed = {n for n, p in trainer.network.named_parameters() if not torch.equal(before[n], p.detach())}
-        assert changed and not any(frozen in name for name in changed)
+        assert changed
+        assert not any(frozen in name for name in changed)
         assert not any("vision_tower" in name for name in changed)
 
 
@@ -147,7 +150,8 @@ def test_adapters_on_the_vision_tower_are_trained_and_exported(recipe: dict[str,
         for n, t in load_file(report.folder / "adapter.safetensors").items()
         if "vision_tower" in n and "lora_B" in n
     }
-    assert tower and any(float(t.abs().max()) > 0 for t in tower.values())
+    assert tower
+    assert any(float(t.abs().max()) > 0 for t in tower.values())
     assert load_checkpoint(report.folder).info.lora is not None
 
 

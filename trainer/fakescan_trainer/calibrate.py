@@ -69,7 +69,9 @@ def weighted_quantile(values: Array, weights: Array, share: float) -> float:
     return float(values[order][min(int(np.searchsorted(above, share, side="right")), len(values) - 1)])
 
 
-def calibrate(scores: Array, labels: Array, weights: Array, fitted_on: str, targets: Targets | None = None) -> Calibration:
+def calibrate(
+    scores: Array, labels: Array, weights: Array, fitted_on: str, targets: Targets | None = None
+) -> Calibration:
     """Fit temperature and bias, then put the band where the error targets hold.
 
     The upper edge (the threshold) lets at most ``real_called_fake`` of the reals pass; the lower edge loses at most

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from transformers import LlavaConfig
 
@@ -37,8 +38,10 @@ def describe_samples(config: TrainConfig) -> Iterator[str]:
         leak=config.data.leak, max_text_tokens=config.data.max_text_tokens,
     )  # fmt: skip
     anchors = derive_anchors(tokenizer)
-    yield f"data: {len(data.full)} full, {len(data.labelled)} labelled, {len(data.captions)} captions, {len(data.validation)} held out"
-    yield f"classification index: after {[list(pattern) for pattern in anchors.patterns]}, real = {anchors.real_id}, fake = {anchors.fake_id}"
+    counts = {"full": data.full, "labelled": data.labelled, "captions": data.captions, "held out": data.validation}
+    yield "data: " + ", ".join(f"{len(records)} {name}" for name, records in counts.items())
+    patterns = [list(pattern) for pattern in anchors.patterns]
+    yield f"classification index: after {patterns}, real = {anchors.real_id}, fake = {anchors.fake_id}"
     samples: list[tuple[str, str, Row]] = []
     if data.full:
         record = data.full[0]
@@ -57,7 +60,7 @@ def describe_samples(config: TrainConfig) -> Iterator[str]:
         yield from _lines(tokenizer, row, llava.image_token_id)
 
 
-def _lines(tokenizer: object, row: Row, image_id: int) -> Iterator[str]:
+def _lines(tokenizer: Any, row: Row, image_id: int) -> Iterator[str]:
     """Runs of tokens with and without loss, with their text."""
     start = 0
     for position in range(1, len(row.ids) + 1):
@@ -66,8 +69,8 @@ def _lines(tokenizer: object, row: Row, image_id: int) -> Iterator[str]:
             continue
         ids = row.ids[start:position]
         images = sum(token == image_id for token in ids)
-        text = tokenizer.decode([token for token in ids if token != image_id])  # type: ignore[attr-defined]  # any tokenizer
+        text = tokenizer.decode([token for token in ids if token != image_id])
         mark = "loss   " if row.supervised[start] else "no loss"
         yield f"[{mark}] {text!r}" + (f" and {images} visual tokens" if images else "")
-        yield f"          ids {list(token for token in ids if token != image_id)}"
+        yield f"          ids {[token for token in ids if token != image_id]}"
         start = position

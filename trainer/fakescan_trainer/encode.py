@@ -42,7 +42,14 @@ class RowEncoder:
     """Tokenises records for one tokenizer, template and number of visual tokens."""
 
     def __init__(
-        self, tokenizer: Tokenizer, template: ChatTemplate, image_id: int, visual_tokens: int, *, leak: bool, max_text_tokens: int
+        self,
+        tokenizer: Tokenizer,
+        template: ChatTemplate,
+        image_id: int,
+        visual_tokens: int,
+        *,
+        leak: bool,
+        max_text_tokens: int,
     ) -> None:
         """Tokenise the constant pieces once."""
         self.tokenizer = tokenizer
@@ -95,10 +102,13 @@ class RowEncoder:
         )  # fmt: skip
 
     def caption(self, record: Record) -> Row:
-        """"Please describe the image." and the caption."""
+        """The caption as the answer to the caption question."""
         if not record.caption:
             raise ValueError(f"{record.image} has no caption")
-        head = (*self.caption_prompt.head, *self._ids(CAPTION_QUESTION, self.template.turn_end + self.template.answer_start))
+        head = (
+            *self.caption_prompt.head,
+            *self._ids(CAPTION_QUESTION, self.template.turn_end + self.template.answer_start),
+        )
         words = self._ids(">", " " + record.caption)[: self.max_text_tokens]
         if not self.template.answer_start:
             words = self.tokenizer.encode(record.caption, add_special_tokens=False)[: self.max_text_tokens]

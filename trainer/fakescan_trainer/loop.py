@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from fakescan.version import __version__
 from fakescan.errors import ConfigError, DataError, ModelError
 from fakescan.model.build import load_base, load_tokenizer, visual_tokens
 from fakescan.model.checkpoints.ours import CheckpointInfo, LoraSettings, save_adapter, write_info
@@ -25,6 +24,7 @@ from fakescan.model.images import Preprocessing
 from fakescan.model.mapper import derive_anchors
 from fakescan.model.projector import PooledProjector
 from fakescan.model.prompt import TEMPLATES
+from fakescan.version import __version__
 from fakescan_trainer import probe
 from fakescan_trainer.config import StageConfig, TrainConfig, to_toml_table
 from fakescan_trainer.data.source import TrainingData
@@ -79,7 +79,8 @@ class Trainer:
         self.anchors = derive_anchors(self.tokenizer)
         self.encoder = RowEncoder(
             self.tokenizer, TEMPLATES[config.model.template], llava.config.image_token_id,
-            visual_tokens(llava, config.model.views), leak=config.data.leak, max_text_tokens=config.data.max_text_tokens,
+            visual_tokens(llava, config.model.views), leak=config.data.leak,
+            max_text_tokens=config.data.max_text_tokens,
         )  # fmt: skip
         self.network = ForensicNetwork(llava, config, self.anchors).to(self.accelerator.device)
         self._standardise()
@@ -158,9 +159,16 @@ class Trainer:
         modules = stage.train or (("projector",) if stage.task == "caption" else config.model.train)
         self.network.rest_idle_adapters(modules)
         groups = self.network.parts(modules)
-        rates = {"adapters": stage.lr, "projector": stage.lr_projector or stage.lr, "scalars": stage.lr_scalars or stage.lr}
+        rates = {
+            "adapters": stage.lr,
+            "projector": stage.lr_projector or stage.lr,
+            "scalars": stage.lr_scalars or stage.lr,
+        }
         optimizer = torch.optim.AdamW(
-            [{"params": parameters, "lr": rates[name], "base_lr": rates[name], "name": name} for name, parameters in groups.items()],
+            [
+                {"params": parameters, "lr": rates[name], "base_lr": rates[name], "name": name}
+                for name, parameters in groups.items()
+            ],
             weight_decay=stage.weight_decay,
         )
         if resume:
@@ -184,7 +192,10 @@ class Trainer:
             clock = time.monotonic()
             if (step + 1) % config.run.log_every == 0 or step + 1 == total:
                 means = {name: float(np.mean(values)) for name, values in sums.items()}
-                means |= {"tau": float(self.network.mapper.tau.detach()), "temperature": float(self.network.contrast.temperature.detach())}
+                means |= {
+                    "tau": float(self.network.mapper.tau.detach()),
+                    "temperature": float(self.network.contrast.temperature.detach()),
+                }
                 means |= {"lr": stage.lr * factor, "elapsed_s": self.position.elapsed_s}
                 metrics_file.write(self.position.total_steps, stage.name, means)
                 self.watch.step(step + 1, means)
@@ -197,7 +208,11 @@ class Trainer:
 
     def _samplers(self, stage: StageConfig) -> dict[str, tuple[Sampler, list[Any], int]]:
         """Kind of row to its sampler, its records and its rows a micro-batch."""
-        pools = {"full": (self.data.full, stage.full), "short": (self.data.labelled, stage.short), "caption": (self.data.captions, stage.captions)}
+        pools = {
+            "full": (self.data.full, stage.full),
+            "short": (self.data.labelled, stage.short),
+            "caption": (self.data.captions, stage.captions),
+        }
         balance, samplers = self.config.data.balance, {}
         for offset, (kind, (records, size)) in enumerate(pools.items()):
             if size and (stage.task == "joint" or kind == "caption"):
@@ -207,7 +222,9 @@ class Trainer:
                 samplers[kind] = (Sampler(records, seed, balance=balance and kind != "caption"), records, size)
         return samplers
 
-    def _step(self, stage: StageConfig, step: int, network: Any, optimizer: Any, samplers: dict[str, Any]) -> dict[str, float]:
+    def _step(
+        self, stage: StageConfig, step: int, network: Any, optimizer: Any, samplers: dict[str, Any]
+    ) -> dict[str, float]:
         """One optimizer step: every micro-batch of every kind, then the update."""
         accelerator, totals = self.accelerator, defaultdict(float)
         for micro in range(stage.accumulate):
@@ -221,7 +238,10 @@ class Trainer:
                 with accelerator.autocast():
                     losses = network(batch, vision, kind)
                 if not math.isfinite(float(losses.total.detach())):
-                    raise ModelError(f"the loss is not a number at step {step} of {stage.name}", "lower the learning rate, or use float32")
+                    raise ModelError(
+                        f"the loss is not a number at step {step} of {stage.name}",
+                        "lower the learning rate, or use float32",
+                    )
                 accelerator.backward(losses.total / stage.accumulate)
                 for name, value in losses.terms.items():
                     totals[name] += value / stage.accumulate
@@ -241,7 +261,9 @@ class Trainer:
         metrics = evaluate(self.network, self.encoder, self.data, self.config.run.eval_rows, self.accelerator.device)
         if not metrics:
             return {}
-        metrics_file.write(self.position.total_steps, stage, {f"validation_{name}": value for name, value in metrics.items()})
+        metrics_file.write(
+            self.position.total_steps, stage, {f"validation_{name}": value for name, value in metrics.items()}
+        )
         self.watch.evaluated(metrics)
         if metrics.get("auc", -1.0) > self.position.best:
             self.position.best = metrics["auc"]
@@ -257,9 +279,12 @@ class Trainer:
         """Write a checkpoint that ``fakescan scan --model`` takes; the base is named, not copied."""
         model = self.config.model
         save_adapter(folder, self.network.llava)
-        lora = LoraSettings(model.lora.rank, model.lora.alpha, 0.0, model.lora.vision_blocks) if model.lora.rank else None
+        lora = (
+            LoraSettings(model.lora.rank, model.lora.alpha, 0.0, model.lora.vision_blocks) if model.lora.rank else None
+        )
         info = CheckpointInfo(
-            name=model.name, base=str(Path(model.base).resolve()), base_name=Path(model.base).name, template=model.template,
+            name=model.name, base=str(Path(model.base).resolve()), base_name=Path(model.base).name,
+            template=model.template,
             preprocessing=self.prep, projector_pooling=model.projector_pooling, lora=lora,
             tau=float(self.network.mapper.tau.detach()), tool_version=__version__,
         )  # fmt: skip

@@ -30,7 +30,11 @@ class MemoryEstimate:
 
     def sentence(self) -> str:
         """For people."""
-        parts = (("weights", self.weights), ("gradients and optimizer", self.trained), ("activations", self.activations))
+        parts = (
+            ("weights", self.weights),
+            ("gradients and optimizer", self.trained),
+            ("activations", self.activations),
+        )
         shown = ", ".join(f"{name} {size / 2**30:.1f}" for name, size in parts)
         return f"about {self.total / 2**30:.1f} GiB of memory will be needed ({shown} GiB; an estimate)"
 

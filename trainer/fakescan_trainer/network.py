@@ -6,6 +6,7 @@ Shapes: B rows, N positions, V views, P visual tokens a view, C tower channels, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
@@ -37,7 +38,7 @@ class ForensicNetwork(nn.Module):
         if lora.rank:
             add_lora(llava, LoraSettings(lora.rank, lora.alpha, lora.dropout, lora.vision_blocks))
         else:
-            llava.requires_grad_(False)  # noqa: FBT003  (torch's own signature)
+            llava.requires_grad_(False)
         self.llava = llava
         self.mapper = ProbabilityMapper(config.mapper.tau, trainable=config.mapper.trainable)
         self.contrast = ForgeryAlignedContrast(
@@ -99,10 +100,16 @@ class ForensicNetwork(nn.Module):
 
     def _cpm(self, batch: Batch, states: torch.Tensor, kind: str) -> torch.Tensor:
         if kind == "full" and self.config.mapper.locate == "predicted":
-            return predicted_index_loss(self.llava.lm_head(states), batch.labels, self.anchors, self.mapper, batch.score)
+            return predicted_index_loss(
+                self.llava.lm_head(states), batch.labels, self.anchors, self.mapper, batch.score
+            )
         pairs = self.class_logits(states, batch.index)
         return cpm_bce_loss(
-            pairs, batch.labels, batch.score & (batch.index > 0), self.mapper, smoothing=self.config.loss.label_smoothing
+            pairs,
+            batch.labels,
+            batch.score & (batch.index > 0),
+            self.mapper,
+            smoothing=self.config.loss.label_smoothing,
         )
 
     def _facl(self, batch: Batch, states: torch.Tensor, visual: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class MetricsFile:
-    """Long-form CSV (step, name, value), appended and flushed, so that any set of metrics fits and a crash loses none."""
+    """Long-form CSV (step, name, value), flushed line by line: any set of metrics fits, a crash loses none."""
 
     def __init__(self, folder: Path) -> None:
         """Open or go on with ``metrics.csv``; TensorBoard events go to ``tensorboard/``."""

@@ -44,7 +44,9 @@ def trained_tensors(network: ForensicNetwork) -> dict[str, torch.Tensor]:
     }
 
 
-def save_state(folder: Path, network: ForensicNetwork, optimizer: torch.optim.Optimizer | None, position: Position) -> None:
+def save_state(
+    folder: Path, network: ForensicNetwork, optimizer: torch.optim.Optimizer | None, position: Position
+) -> None:
     """Write a checkpoint, replacing the previous one."""
     fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     for leftover in (fresh, old):
@@ -88,7 +90,9 @@ def load_weights(folder: Path, network: ForensicNetwork) -> None:
     own = network.state_dict()
     strange = [name for name, tensor in weights.items() if name not in own or own[name].shape != tensor.shape]
     if strange:
-        raise DataError(f"{folder} belongs to another recipe ({strange[0]} does not fit)", "resume with the recipe saved beside it")
+        raise DataError(
+            f"{folder} belongs to another recipe ({strange[0]} does not fit)", "resume with the recipe saved beside it"
+        )
     network.load_state_dict(weights, strict=False)
 
 
@@ -107,5 +111,5 @@ def load_progress(folder: Path, optimizer: torch.optim.Optimizer) -> None:
 def seed_everything(seed: int) -> None:
     """Seed torch, numpy and Python."""
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  (for libraries that use the global state)
+    np.random.seed(seed)
     torch.manual_seed(seed)

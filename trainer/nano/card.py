@@ -1,9 +1,9 @@
 """Write measured error rates into a shipped model, and its model card, from scans of images it has never seen.
 
-    python trainer/nano/card.py MODEL --data "words for the test set" --scan SCAN.json [--scan ...] --manifest FILE ...
+    python trainer/nano/card.py MODEL --data "words for the test set" --scan SCAN.json ... --manifest FILE ...
 
-The manifests give labels (by sha256), sources and matched groups; only their dev-test rows count. Rates are those of the
-score alone (policy "model"), whatever provenance said. Figures by kind of picture are kept where there are at least
+The manifests give labels (by sha256), sources and matched groups; only their dev-test rows count. Rates are those of
+the score alone (policy "model"), whatever provenance said. Figures by kind of picture are kept where there are at least
 30 images of each label; for other kinds the product says that nothing was measured and gives no verdict.
 """
 
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fakescan_trainer.evaluate.detection import Array, auc, expected_calibration_error, tpr_at_fpr
 
 from fakescan.core.calibration import side
 from fakescan.core.records import Calibration, Label, ScoreKind
 from fakescan.model.checkpoints.ours import CheckpointInfo, read_info, write_info
+from fakescan_trainer.evaluate.detection import Array, auc, expected_calibration_error, tpr_at_fpr
 
 FIELDS = {ScoreKind.BEFORE: "before_reasoning", ScoreKind.AFTER: "after_reasoning"}
 MIN_PER_LABEL = 30
@@ -74,7 +74,11 @@ def figures(rows: list[Row], kind: ScoreKind, calibration: Calibration) -> dict[
 def with_bins(metrics: dict[str, float | int | str], rows: list[Row], kind: ScoreKind) -> dict[str, float | int | str]:
     """Add the reliability table."""
     for low in range(10):
-        inside = [row for row, result in rows if (p := result["scores"][FIELDS[kind]]) is not None and min(int(p * 10), 9) == low]
+        inside = [
+            row
+            for row, result in rows
+            if (p := result["scores"][FIELDS[kind]]) is not None and min(int(p * 10), 9) == low
+        ]
         metrics |= {f"bin_{low}_n": len(inside), f"bin_{low}_fake": sum(row["label"] == "fake" for row in inside)}
     return metrics
 
@@ -130,7 +134,12 @@ def card(info: CheckpointInfo, records: dict[ScoreKind, Calibration], rows: list
         low, high = record.inconclusive_band
         parts += [f"| called fake from | {high:.4f} |", f"| called real below | {low:.4f} |", ""]
         parts += ["By kind of picture:", "", *table(rows, lambda row: row[1].get("kind"), kind, record), ""]
-        parts += ["Matched groups (the honest test: both labels alike):", "", *table(rows, lambda row: row[0].get("matched"), kind, record), ""]
+        parts += [
+            "Matched groups (the honest test: both labels alike):",
+            "",
+            *table(rows, lambda row: row[0].get("matched"), kind, record),
+            "",
+        ]
         parts += ["By source:", "", *table(rows, lambda row: row[0]["source"], kind, record), ""]
     return template.replace("{{MEASURED}}", "\n".join(parts).rstrip()).replace("{{SHA256}}", info.weights_sha256)
 
@@ -151,9 +160,15 @@ def main() -> None:
     facts = json.loads(args.facts.read_text("utf-8"))
     info = dataclasses.replace(info, calibration=records, card=facts)
     write_info(args.model, info)
-    (args.model / "MODEL_CARD.md").write_text(card(read_info(args.model), records, rows, args.template.read_text("utf-8")), "utf-8")
+    (args.model / "MODEL_CARD.md").write_text(
+        card(read_info(args.model), records, rows, args.template.read_text("utf-8")), "utf-8"
+    )
     for kind, record in records.items():
-        print(kind.value, json.dumps({k: v for k, v in record.metrics.items() if not k.startswith("bin_")}), list(record.by_kind))
+        print(
+            kind.value,
+            json.dumps({k: v for k, v in record.metrics.items() if not k.startswith("bin_")}),
+            list(record.by_kind),
+        )
 
 
 if __name__ == "__main__":

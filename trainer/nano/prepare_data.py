@@ -66,7 +66,9 @@ def main() -> None:
         link = args.out / name
         if not link.exists():
             link.symlink_to(os.path.relpath(target.resolve(), args.out.resolve()), target_is_directory=True)
-    rows = [{**row, "image": "base/" + row["path"].removeprefix("images/")} for row in jsonl(args.pack / "manifest.jsonl")]
+    rows = [
+        {**row, "image": "base/" + row["path"].removeprefix("images/")} for row in jsonl(args.pack / "manifest.jsonl")
+    ]
     rows += [{**row, "image": "ext/" + row["path"]} for row in jsonl(args.extended / "manifest.jsonl")]
     rows = [row for row in rows if row["split"] == "train" and not row["source"].startswith(DEMO_SOURCES)]
     notes = {row["path"]: row for row in jsonl(args.pack / "annotations.jsonl")}
@@ -89,7 +91,11 @@ def main() -> None:
         records = [detection_record(row, row["note"]) for row in members[: args.per_source]]
         (validation if held_out(source) else train).extend(records)
     kept_out = {record["image"] for record in validation}
-    aligned = [conversation(image, CAPTION_QUESTION, text, "captions") for image, text in sorted(captions.items()) if image not in kept_out]
+    aligned = [
+        conversation(image, CAPTION_QUESTION, text, "captions")
+        for image, text in sorted(captions.items())
+        if image not in kept_out
+    ]
     for name, records in (("forgery_reasoning_cot", train), ("validation", validation), ("captions", aligned)):
         (args.out / f"{name}.json").write_text(json.dumps(records, indent=0, ensure_ascii=False), "utf-8")
         full = sum("<REASONING>" in record["conversations"][1]["value"] for record in records)

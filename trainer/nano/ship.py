@@ -19,6 +19,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from fakescan.core.records import Calibration, ScoreKind
+from fakescan.model.build import visual_tokens
+from fakescan.model.checkpoints.ours import ADAPTER, LoadedModel, file_sha256, load_checkpoint, read_info, write_info
+from fakescan.model.mapper import derive_anchors
+from fakescan.model.prompt import TEMPLATES
 from fakescan_trainer.calibrate import calibrate
 from fakescan_trainer.config import DataConfig, LoraConfig, ModelConfig, TrainConfig
 from fakescan_trainer.data.source import TrainingData
@@ -28,19 +34,17 @@ from fakescan_trainer.evaluate.validation import triage_scores
 from fakescan_trainer.network import ForensicNetwork
 from fakescan_trainer.sampling import source_weights
 
-from fakescan.core.records import Calibration, ScoreKind
-from fakescan.model.build import visual_tokens
-from fakescan.model.checkpoints.ours import ADAPTER, LoadedModel, file_sha256, load_checkpoint, read_info, write_info
-from fakescan.model.mapper import derive_anchors
-from fakescan.model.prompt import TEMPLATES
-
 
 def calibrate_before(loaded: LoadedModel, root: Path, cache: Path) -> Calibration:
     """Score every held-out record in triage and fit."""
     info = loaded.info
-    data_config = DataConfig(root=str(root), train=("captions.json",), validation=("validation.json",), features=str(cache))
+    data_config = DataConfig(
+        root=str(root), train=("captions.json",), validation=("validation.json",), features=str(cache)
+    )
     data = TrainingData(data_config, info.preprocessing)
-    config = TrainConfig(ModelConfig(template=info.template, views=info.preprocessing.views, lora=LoraConfig(rank=0)), data_config)
+    config = TrainConfig(
+        ModelConfig(template=info.template, views=info.preprocessing.views, lora=LoraConfig(rank=0)), data_config
+    )
     network = ForensicNetwork(loaded.llava, config, derive_anchors(loaded.tokenizer)).eval()
     encoder = RowEncoder(
         loaded.tokenizer, TEMPLATES[info.template], loaded.llava.config.image_token_id,
@@ -51,8 +55,8 @@ def calibrate_before(loaded: LoadedModel, root: Path, cache: Path) -> Calibratio
     labels = np.array([float(record.label == "fake") for record in records])
     sources = len({record.source for record in records})
     words = (
-        f"{len(records)} images ({int(labels.sum())} AI-generated, {int((1 - labels).sum())} real) of {sources} sources "
-        "held out of training"
+        f"{len(records)} images ({int(labels.sum())} AI-generated, {int((1 - labels).sum())} real) "
+        f"of {sources} sources held out of training"
     )
     print(f"held out: {words}; AUC {auc(labels, scores):.4f}")
     return calibrate(scores, labels, source_weights(records), words)
@@ -73,7 +77,10 @@ def calibrate_after(report: Path, root: Path, tau: float) -> Calibration:
             labels.append(digests[result["sha256"]][0])
             sources.append(digests[result["sha256"]][1])
     y, z = np.array(labels), np.array(scores)
-    counts = {key: sum(s == key[0] and l == key[1] for s, l in zip(sources, labels, strict=True)) for key in set(zip(sources, labels, strict=True))}
+    counts = {
+        key: sum(source == key[0] and label == key[1] for source, label in zip(sources, labels, strict=True))
+        for key in set(zip(sources, labels, strict=True))
+    }
     weights = np.array([1 / math.sqrt(counts[key]) for key in zip(sources, labels, strict=True)])
     for label in (0.0, 1.0):
         weights[y == label] /= weights[y == label].sum()

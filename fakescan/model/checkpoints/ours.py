@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +99,13 @@ def read_info(folder: Path) -> CheckpointInfo:
             lora=LoraSettings(lora["rank"], lora["alpha"], 0.0, tuple(lora["vision_blocks"])) if lora else None,
             tau=float(data["tau"]), decides=ScoreKind(data["decides"]), prompt_version=data["prompt_version"],
             tool_version=data["tool_version"],
-            calibration={ScoreKind(kind): calibration_from_dict(record) for kind, record in data["calibration"].items()},
+            calibration={ScoreKind(kind): calibration_from_dict(entry) for kind, entry in data["calibration"].items()},
             card=data["card"], files=data["files"],
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"no usable model in {folder}: {error}", "fakescan model list names the models that there are") from error
+        raise ModelError(
+            f"no usable model in {folder}: {error}", "see fakescan doctor; nano is the embedded model"
+        ) from error
     if info.prompt_version != PROMPT_VERSION:
         raise ModelError(
             f"the model in {folder} was trained with prompt version {info.prompt_version}, this is {PROMPT_VERSION}",
@@ -144,10 +146,11 @@ def write_info(folder: Path, info: CheckpointInfo) -> None:
     prep = info.preprocessing
     data = {
         "format": FORMAT, "name": info.name, "base": info.base, "base_name": info.base_name, "template": info.template,
-        "preprocessing": {"size_px": prep.size_px, "views": list(prep.views), "mean": list(prep.mean), "std": list(prep.std)},
+        "preprocessing": asdict(prep),
         "projector_pooling": info.projector_pooling,
-        "lora": {"rank": info.lora.rank, "alpha": info.lora.alpha, "vision_blocks": list(info.lora.vision_blocks)} if info.lora else None,
-        "tau": info.tau, "decides": info.decides.value, "prompt_version": info.prompt_version, "tool_version": info.tool_version,
+        "lora": {key: value for key, value in asdict(info.lora).items() if key != "dropout"} if info.lora else None,
+        "tau": info.tau, "decides": info.decides.value,
+        "prompt_version": info.prompt_version, "tool_version": info.tool_version,
         "calibration": {kind.value: calibration_to_dict(record) for kind, record in info.calibration.items()},
         "card": dict(info.card), "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in names},
     }  # fmt: skip
@@ -165,7 +168,10 @@ def verify_files(folder: Path, info: CheckpointInfo) -> None:
         if not path.is_file():
             raise ModelError(f"{path} is missing", "install fakescan again, or fetch the model again")
         if file_sha256(path) != digest:
-            raise ModelError(f"{path} is damaged: its SHA-256 differs from the model's record", "install fakescan or fetch the model again")
+            raise ModelError(
+                f"{path} is damaged: its SHA-256 differs from the model's record",
+                "install fakescan or fetch the model again",
+            )
 
 
 def adapter_tensors(model: LlavaForConditionalGeneration) -> dict[str, torch.Tensor]:
@@ -183,7 +189,11 @@ def adapter_tensors(model: LlavaForConditionalGeneration) -> dict[str, torch.Ten
 def save_adapter(folder: Path, model: LlavaForConditionalGeneration) -> None:
     """Write ``adapter.safetensors``."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.cpu() for name, tensor in adapter_tensors(model).items()}, folder / ADAPTER, {"format": "fakescan-1"})
+    save_file(
+        {name: tensor.cpu() for name, tensor in adapter_tensors(model).items()},
+        folder / ADAPTER,
+        {"format": "fakescan-1"},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +222,13 @@ def load_checkpoint(folder: Path) -> LoadedModel:
     weights = {name: tensor.float() for name, tensor in stored.items()}
     if info.lora:
         wrapped = add_lora(llava, info.lora)
-        named = {name.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default."): w for name, w in weights.items()}
+        named = {
+            name.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default."): w
+            for name, w in weights.items()
+        }
         load_partial(llava, named, str(folder))
         llava = merge_lora(wrapped)
     else:
         load_partial(llava, weights, str(folder))
-    llava.requires_grad_(False)  # noqa: FBT003  (torch's own signature)
+    llava.requires_grad_(False)
     return LoadedModel(info, llava.eval(), load_tokenizer(base))

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakescan.core.answer import concluded, full_answer, parse_answer, reasoning_text, short_answer
+from fakescan.core.answer import SUMMARY_TEXT, concluded, full_answer, parse_answer, reasoning_text, short_answer
 from fakescan.core.records import Label, Stage
 
-PAPER = """<SUMMARY> I will determine if the image is real or fake by analyzing its content and identifying forgery attributes from both low-level and high-level perspectives. I will then conclude by stating either 'this image is real' or 'this image is fake' based on my analysis. </SUMMARY>
+PAPER = f"""<SUMMARY> {SUMMARY_TEXT} </SUMMARY>
 
 <CAPTION> Two people pose in front of a wall. </CAPTION>
 
-<REASONING> From low-level perspective: The edges are smooth. From high-level perspective: A real moment. Therefore, this image is real. </REASONING>
+<REASONING> From low-level perspective: The edges are smooth. From high-level perspective: A real moment. \
+Therefore, this image is real. </REASONING>
 
 <CONCLUSION> Based on the analysis above, this image is real.</CONCLUSION>"""
 

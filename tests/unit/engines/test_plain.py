@@ -38,8 +38,20 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_base(tmp_path_factory.mktemp("base"))
 
 
-def engine(base: Path, *, calibration: dict[ScoreKind, Calibration] | None = None, dtype: str = "float32", **options: Any) -> PlainEngine:
-    info = CheckpointInfo("tiny", str(base), "tiny", "chatml", Preprocessing(32, ("square",)), 2, None, 10.0, calibration=calibration or {})
+def engine(
+    base: Path, *, calibration: dict[ScoreKind, Calibration] | None = None, dtype: str = "float32", **options: Any
+) -> PlainEngine:
+    info = CheckpointInfo(
+        "tiny",
+        str(base),
+        "tiny",
+        "chatml",
+        Preprocessing(32, ("square",)),
+        2,
+        None,
+        10.0,
+        calibration=calibration or {},
+    )
     torch.manual_seed(0)  # a base without a checkpoint gets a fresh projector
     loaded = LoadedModel(info, load_base(base, projector_pooling=2), load_tokenizer(base))
     options = {"text_limit_tokens": 24} | options
@@ -52,7 +64,8 @@ def predictions(outcomes: list[Prediction | Failure]) -> list[Prediction]:
 
 
 def close(one: LogitPair | None, two: LogitPair | None) -> bool:
-    assert one is not None and two is not None
+    assert one is not None
+    assert two is not None
     return one.index == two.index and abs(one.real - two.real) < 2e-5 and abs(one.fake - two.fake) < 2e-5
 
 
@@ -65,14 +78,21 @@ def test_a_row_does_not_depend_on_its_batch_or_order(base: Path) -> None:
     for size in (2, 3, 5):
         together = predictions(engine(base, batch_size=size).infer(PICTURES))
         for one, two in zip(alone, together, strict=True):
-            assert close(one.before, two.before) and close(one.after, two.after)
-            assert one.stages == two.stages and one.tokens == two.tokens and one.steered_to == two.steered_to
+            assert close(one.before, two.before)
+            assert close(one.after, two.after)
+            assert one.stages == two.stages
+            assert one.tokens == two.tokens
+            assert one.steered_to == two.steered_to
     backwards = predictions(engine(base, batch_size=3).infer(PICTURES[::-1]))[::-1]
-    assert all(close(one.after, two.after) and one.stages == two.stages for one, two in zip(alone, backwards, strict=True))
+    assert all(
+        close(one.after, two.after) and one.stages == two.stages for one, two in zip(alone, backwards, strict=True)
+    )
 
 
 def test_pictures_matter(base: Path) -> None:
-    scores = [p.before.fake - p.before.real for p in predictions(engine(base).infer(PICTURES, reasoning=False)) if p.before]
+    scores = [
+        p.before.fake - p.before.real for p in predictions(engine(base).infer(PICTURES, reasoning=False)) if p.before
+    ]
     assert len({round(score, 4) for score in scores}) == len(PICTURES)
 
 
@@ -81,7 +101,9 @@ def test_triage_is_the_first_score_without_text(base: Path) -> None:
     triage = predictions(engine(base).infer(PICTURES, reasoning=False))
     for one, two in zip(full, triage, strict=True):
         assert close(one.before, two.before)
-        assert two.after is None and two.stages == () and two.tokens == 0
+        assert two.after is None
+        assert two.stages == ()
+        assert two.tokens == 0
 
 
 def test_both_scores_equal_a_plain_forward_pass_without_cache(base: Path) -> None:
@@ -119,7 +141,8 @@ def test_every_picture_gets_both_scores_whatever_the_text(base: Path) -> None:
     for prediction in predictions(engine(base, text_limit_tokens=3).infer(PICTURES)):
         assert prediction.after is not None
         stages = {stage.stage: stage for stage in prediction.stages}
-        assert stages[Stage.SUMMARY].complete and stages[Stage.CONCLUSION].complete
+        assert stages[Stage.SUMMARY].complete
+        assert stages[Stage.CONCLUSION].complete
         assert not stages[Stage.REASONING].complete  # random weights never close it, and the report must say so
 
 
@@ -166,7 +189,9 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing(base: Path, monkeypa
     monkeypatch.setattr(own, "_batch", small_memory)
     outcome = predictions(own.infer(PICTURES))
     assert own.batch_size == 2
-    assert all(close(one.after, two.after) and one.stages == two.stages for one, two in zip(expected, outcome, strict=True))
+    assert all(
+        close(one.after, two.after) and one.stages == two.stages for one, two in zip(expected, outcome, strict=True)
+    )
 
 
 def test_no_memory_for_one_picture_is_that_picture_s_failure(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,8 +205,10 @@ def test_no_memory_for_one_picture_is_that_picture_s_failure(base: Path, monkeyp
 
     monkeypatch.setattr(own, "_batch", picky)
     outcome = own.infer(PICTURES[:3], reasoning=False)
-    assert isinstance(outcome[1], Failure) and outcome[1].code == "out-of-memory"
-    assert isinstance(outcome[0], Prediction) and isinstance(outcome[2], Prediction)
+    assert isinstance(outcome[1], Failure)
+    assert outcome[1].code == "out-of-memory"
+    assert isinstance(outcome[0], Prediction)
+    assert isinstance(outcome[2], Prediction)
 
 
 def test_other_faults_of_the_device_end_the_run(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,12 +227,17 @@ def test_dynamic_int8_is_close_and_named(base: Path) -> None:
     assert own.identity.dtype == "int8"
     exact = predictions(engine(base).infer(PICTURES, reasoning=False))
     for one, two in zip(exact, predictions(own.infer(PICTURES, reasoning=False)), strict=True):
-        assert one.before and two.before
+        assert one.before
+        assert two.before
         assert abs((one.before.fake - one.before.real) - (two.before.fake - two.before.real)) < 0.3
 
 
 def test_placement_faults_are_clear(monkeypatch: pytest.MonkeyPatch) -> None:
-    for device, dtype, told in (("tpu9", "auto", "no device"), ("cuda:7", "auto", "not available"), ("cpu", "float8", "unknown")):
+    for device, dtype, told in (
+        ("tpu9", "auto", "no device"),
+        ("cuda:7", "auto", "not available"),
+        ("cpu", "float8", "unknown"),
+    ):
         with pytest.raises(ConfigError, match=told):
             choose_placement(device, dtype)
     monkeypatch.setattr(device_module, "bfloat16_works_on_cpu", lambda: False)

@@ -14,7 +14,15 @@ from fakescan.core.records import Calibration, ScoreKind
 from fakescan.errors import ModelError
 from fakescan.model.build import LoraSettings, add_lora, load_base
 from fakescan.model.checkpoints import load_any
-from fakescan.model.checkpoints.ours import ADAPTER, MANIFEST, CheckpointInfo, load_checkpoint, read_info, save_adapter, write_info
+from fakescan.model.checkpoints.ours import (
+    ADAPTER,
+    MANIFEST,
+    CheckpointInfo,
+    load_checkpoint,
+    read_info,
+    save_adapter,
+    write_info,
+)
 from fakescan.model.checkpoints.quantise import (
     dequantise_q4_1,
     dequantise_q8_0,
@@ -89,7 +97,9 @@ def copy(checkpoint: Path, tmp_path: Path) -> Path:
 
 def test_everything_comes_back(checkpoint: Path) -> None:
     info = read_info(checkpoint)
-    assert info.tau == 3.0 and info.preprocessing.views == ("square",) and info.lora == LoraSettings(4, 8.0)
+    assert info.tau == 3.0
+    assert info.preprocessing.views == ("square",)
+    assert info.lora == LoraSettings(4, 8.0)
     assert info.calibration[ScoreKind.BEFORE].inconclusive_band == (0.4, 0.6)
     one, two = (load_any(checkpoint).llava.state_dict() for _ in range(2))
     assert all(torch.equal(one[name], two[name]) for name in one)
@@ -101,7 +111,13 @@ def test_merging_changes_nothing_but_rounding(checkpoint: Path) -> None:
     llava = load_base(checkpoint / "base", projector_pooling=2)
     add_lora(llava, LoraSettings(4, 8.0))
     stored = {n: t.float() for n, t in load_file(checkpoint / ADAPTER).items()}
-    llava.load_state_dict({n.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default."): t for n, t in stored.items()}, strict=False)
+    llava.load_state_dict(
+        {
+            n.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default."): t
+            for n, t in stored.items()
+        },
+        strict=False,
+    )
     ids = torch.arange(5, 25)[None]
     with torch.inference_mode():
         assert torch.allclose(merged(input_ids=ids).logits, llava.eval()(input_ids=ids).logits, atol=1e-3)
@@ -129,7 +145,7 @@ def test_an_adapter_of_another_model_is_refused(copy: Path) -> None:
     tensors[first] = torch.zeros(7, 7)
     save_file(tensors, copy / ADAPTER)
     write_info(copy, read_info(copy))
-    with pytest.raises(ModelError, match="different models|does not fit"):
+    with pytest.raises(ModelError, match=r"does not fit"):
         load_checkpoint(copy)
 
 
@@ -139,7 +155,20 @@ def test_an_adapter_of_another_model_is_refused(copy: Path) -> None:
         ({"format": 99}, "format 99"),
         ({"prompt_version": "0"}, "prompt version 0"),
         ({"tau": "warm"}, "no usable model"),
-        ({"calibration": {"before": {"temperature": -1, "bias": 0, "threshold": 0.5, "inconclusive_band": [0, 1], "fitted_on": ""}}}, "out of range"),
+        (
+            {
+                "calibration": {
+                    "before": {
+                        "temperature": -1,
+                        "bias": 0,
+                        "threshold": 0.5,
+                        "inconclusive_band": [0, 1],
+                        "fitted_on": "",
+                    }
+                }
+            },
+            "out of range",
+        ),
     ],
 )
 def test_a_manifest_that_cannot_be_meant(copy: Path, change: dict[str, object], told: str) -> None:
@@ -156,4 +185,6 @@ def test_no_model_at_all(tmp_path: Path) -> None:
 
 def test_a_plain_llava_of_transformers_is_taken_as_it_is(checkpoint: Path) -> None:
     loaded = load_any(checkpoint / "base")
-    assert loaded.info.tau == 10.0 and loaded.info.template == "chatml" and not loaded.info.calibration
+    assert loaded.info.tau == 10.0
+    assert loaded.info.template == "chatml"
+    assert not loaded.info.calibration

@@ -66,7 +66,8 @@ def test_views_lie_side_by_side() -> None:
     images = [Image.new("RGB", (50, 50), colour) for colour in ("red", "blue")]
     batch = pixel_values(images, Preprocessing(16, ("square", "native")))
     assert batch.shape == (4, 3, 16, 16)
-    assert torch.equal(batch[0], batch[1]) and not torch.equal(batch[1], batch[2])
+    assert torch.equal(batch[0], batch[1])
+    assert not torch.equal(batch[1], batch[2])
 
 
 def test_a_single_pixel_and_a_thin_strip() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
-from fakescan_trainer.losses import cpm_bce_loss, predicted_index_loss
 
 from fakescan.errors import ModelError
 from fakescan.model.mapper import Anchors, ProbabilityMapper, derive_anchors, locate
+from fakescan_trainer.losses import cpm_bce_loss, predicted_index_loss
 from tests.tiny import make_tokenizer
 
 LLAMA_PATTERN = (6007, 6154, 3308, 2725, 29958, 910, 1967, 338)
@@ -21,7 +22,7 @@ LLAMA = Anchors((LLAMA_PATTERN,), real_id=1855, fake_id=25713)
 class Pieces:
     """LLaMA's vocabulary as far as the conclusion needs it: greedy longest piece, a blank becomes the lower bar."""
 
-    VOCABULARY = {
+    VOCABULARY: ClassVar = {
         "▁<": 529, "<": 29966, "CON": 6007, "CL": 6154, "US": 3308, "ION": 2725, ">": 29958, "▁This": 910, "This": 4013,
         "▁image": 1967, "▁is": 338, "▁real": 1855, "▁fake": 25713, ".": 29889, "▁Based": 16564, "▁on": 373,
         "▁the": 278, "▁analysis": 7418, "▁above": 2038, ",": 29892, "▁this": 445, "▁": 29871,
@@ -100,7 +101,8 @@ def test_tau_is_trained_and_stays_positive() -> None:
     cpm_bce_loss(torch.tensor([[0.0, 1.0]]), torch.tensor([0]), torch.tensor([True]), mapper).backward()  # type: ignore[no-untyped-call]
     before = float(mapper.tau.detach())
     optimizer.step()
-    assert float(mapper.tau.detach()) != before and float(mapper.tau.detach()) > 0
+    assert float(mapper.tau.detach()) != before
+    assert float(mapper.tau.detach()) > 0
 
 
 def test_parity_with_the_authors_loss(shared: Path) -> None:

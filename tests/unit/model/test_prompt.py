@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from fakescan_trainer.data.mmfr import Record
-from fakescan_trainer.encode import IGNORED, RowEncoder, collate
 
 from fakescan.core.answer import LONG_CONCLUSION, SUMMARY_TEXT
 from fakescan.core.records import Label
 from fakescan.errors import ModelError
 from fakescan.model.prompt import QUESTION, TEMPLATES, build_prompt, continuation_ids
+from fakescan_trainer.data.mmfr import Record
+from fakescan_trainer.encode import IGNORED, RowEncoder, collate
 from tests.tiny import IMAGE_TOKEN, make_tokenizer
 
 TOKENIZER = make_tokenizer()
@@ -29,10 +29,12 @@ RECORD = Record("a.png", Label.FAKE, "A red thing.", "From low-level perspective
 
 
 def test_pieces_say_what_they_must() -> None:
-    assert text(PROMPT.head) == f"<|im_start|>user\n\n{QUESTION}" and PROMPT.head.count(IMAGE_ID) == 5
+    assert text(PROMPT.head) == f"<|im_start|>user\n\n{QUESTION}"
+    assert PROMPT.head.count(IMAGE_ID) == 5
     assert text(PROMPT.before).endswith("<|im_start|>assistant\n<CONCLUSION> This image is")
     assert text(PROMPT.opening[None]).endswith(f"<SUMMARY> {SUMMARY_TEXT} </SUMMARY>\n<CAPTION>")
-    assert "looks AI-generated" in text(PROMPT.opening[Label.FAKE]) and "looks real" in text(PROMPT.opening[Label.REAL])
+    assert "looks AI-generated" in text(PROMPT.opening[Label.FAKE])
+    assert "looks real" in text(PROMPT.opening[Label.REAL])
     assert text(PROMPT.conclusion) == f"\n<CONCLUSION> {LONG_CONCLUSION}"
     assert text(PROMPT.closing[Label.FAKE]) == " fake. </CONCLUSION><|im_end|>"
 
@@ -53,10 +55,13 @@ def test_a_full_row_is_head_opening_text_conclusion_closing() -> None:
 def test_what_is_forced_at_inference_is_unsupervised_when_steered() -> None:
     row = encoder().full(RECORD, steered=True)
     learnt = tuple(token for token, counted in zip(row.ids, row.supervised, strict=True) if counted)
-    assert "SUMMARY" not in text(learnt) and "Based on" not in text(learnt) and "A red thing." in text(learnt)
+    assert "SUMMARY" not in text(learnt)
+    assert "Based on" not in text(learnt)
+    assert "A red thing." in text(learnt)
     free = encoder().full(RECORD, steered=False)
     learnt = tuple(token for token, counted in zip(free.ids, free.supervised, strict=True) if counted)
-    assert text(learnt).startswith("<SUMMARY>") and text(learnt).endswith("fake. </CONCLUSION><|im_end|>")
+    assert text(learnt).startswith("<SUMMARY>")
+    assert text(learnt).endswith("fake. </CONCLUSION><|im_end|>")
 
 
 def test_short_rows_force_up_to_the_class_token() -> None:
@@ -82,7 +87,8 @@ def test_padding_is_masked_by_length_not_by_id() -> None:
     batch = collate(rows, PROMPT.end_id)
     assert batch.mask.sum(1).tolist() == [len(row.ids) for row in rows]
     last = len(rows[1].ids) - 1
-    assert batch.ids[1, last] == PROMPT.end_id and batch.targets[1, last] == PROMPT.end_id  # the end is learnt
+    assert batch.ids[1, last] == PROMPT.end_id
+    assert batch.targets[1, last] == PROMPT.end_id
     assert (batch.targets[0, len(rows[0].ids) :] == IGNORED).all()
 
 
@@ -98,5 +104,7 @@ def test_a_tokenizer_that_merges_across_the_boundary_is_named() -> None:
 @pytest.mark.parametrize("name", ["vicuna_v1", "llava_v1"])
 def test_vicuna_templates_hold_the_system_prompt(name: str) -> None:
     template = TEMPLATES[name]
-    assert template.before_image.endswith("USER: ") and template.turn_end == " ASSISTANT:" and template.end == "</s>"
+    assert template.before_image.endswith("USER: ")
+    assert template.turn_end == " ASSISTANT:"
+    assert template.end == "</s>"
     assert ("the human's questions" in template.before_image) is (name == "llava_v1")

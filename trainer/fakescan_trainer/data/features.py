@@ -68,11 +68,13 @@ class FeatureCache:
             self.tower_sha256: str = meta["tower_sha256"]
             keys = [json.loads(line)["key"] for line in (folder / "index.jsonl").read_text("utf-8").splitlines()]
         except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"no feature cache in {folder}: {error}", "make it with python -m fakescan_trainer.data.features") from error
+            raise DataError(
+                f"no feature cache in {folder}: {error}", "make it with python -m fakescan_trainer.data.features"
+            ) from error
         self.rows = {key: number for number, key in enumerate(keys)}
-        self._data = np.memmap(folder / "features.bin", np.float16, "r")[: len(keys) * int(np.prod(self.shape))].reshape(
-            len(keys), *self.shape
-        )
+        self._data = np.memmap(folder / "features.bin", np.float16, "r")[
+            : len(keys) * int(np.prod(self.shape))
+        ].reshape(len(keys), *self.shape)
 
     def __contains__(self, key: str) -> bool:
         """Whether the cache holds a variant."""
@@ -92,7 +94,9 @@ def tower_digest(model: LlavaForConditionalGeneration) -> str:
     return digest.hexdigest()
 
 
-def _batches(root: Path, todo: list[tuple[str, int]], prep: Preprocessing, size: int) -> Iterator[tuple[list[str], torch.Tensor]]:
+def _batches(
+    root: Path, todo: list[tuple[str, int]], prep: Preprocessing, size: int
+) -> Iterator[tuple[list[str], torch.Tensor]]:
     """Pixel tensors of the variants, prepared one batch ahead; images that do not open are left out with a line."""
 
     def one(item: tuple[str, int]) -> tuple[str, torch.Tensor] | None:
@@ -110,8 +114,7 @@ def _batches(root: Path, todo: list[tuple[str, int]], prep: Preprocessing, size:
     with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(batch, chunks[0]) if chunks else None
         for number in range(len(chunks)):
-            assert ahead is not None
-            ready = ahead.result()
+            ready = ahead.result() if ahead else batch([])
             ahead = pool.submit(batch, chunks[number + 1]) if number + 1 < len(chunks) else None
             yield ready
 
@@ -148,7 +151,11 @@ def extend_cache(
         old = json.loads(meta_path.read_text("utf-8"))
         if any(old.get(key) != value for key, value in meta.items()):
             raise DataError(f"{folder} holds features of another tower or of other views", "choose another folder")
-        done = [json.loads(line)["key"] for line in index_path.read_text("utf-8").splitlines()] if index_path.is_file() else []
+        done = (
+            [json.loads(line)["key"] for line in index_path.read_text("utf-8").splitlines()]
+            if index_path.is_file()
+            else []
+        )
         if data_path.is_file():
             with data_path.open("r+b") as file:
                 file.truncate(len(done) * int(np.prod(old["shape"])) * 2)
@@ -172,7 +179,7 @@ def extend_cache(
 
 
 def main() -> None:
-    """``python -m fakescan_trainer.data.features BASE CACHE ROOT FILE[:VARIANT,VARIANT]...`` fills a cache in that order."""
+    """``python -m fakescan_trainer.data.features BASE CACHE ROOT FILE[:VARIANT,...]...`` fills a cache in order."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("base", type=Path, help="folder of the base model")
     parser.add_argument("cache", type=Path, help="folder of the cache")

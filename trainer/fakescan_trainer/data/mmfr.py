@@ -1,4 +1,4 @@
-"""Records in the MMFR layout: ``forgery_reasoning_cot.json``, LLaVA conversations over images below one root.
+r"""Records in the MMFR layout: ``forgery_reasoning_cot.json``, LLaVA conversations over images below one root.
 
 A record is ``{"image": path relative to the root, "conversations": [{"from": "human", "value": "<image>\\n..."},
 {"from": "gpt", "value": answer}]}``. Three forms of answers are known:

@@ -35,7 +35,10 @@ class TrainingData:
         self.root, self.config, self.prep = Path(config.root), config, prep
         self.cache = FeatureCache(Path(config.features)) if config.features else None
         if self.cache and self.cache.shape[0] != len(prep.views):
-            raise DataError(f"the feature cache holds {self.cache.shape[0]} views, the model takes {len(prep.views)}", "make it again")
+            raise DataError(
+                f"the feature cache holds {self.cache.shape[0]} views, the model takes {len(prep.views)}",
+                "make it again",
+            )
         train = self._read(config.train)
         held = self._read(config.validation)
         aligned = self._read(config.captions) if config.captions else train
@@ -46,7 +49,9 @@ class TrainingData:
         self.validation = [record for record in self._available(held) if record.label]
         self.left_out = total - len(self.labelled) - len(self.validation)
         if overlap := {r.image for r in self.labelled} & {r.image for r in self.validation}:
-            raise DataError(f"{len(overlap)} images are in training and in validation, e.g. {min(overlap)}", "remove them from one")
+            raise DataError(
+                f"{len(overlap)} images are in training and in validation, e.g. {min(overlap)}", "remove them from one"
+            )
         if not self.labelled and not self.captions:
             raise DataError("no record is left to train on", "check data.train, data.features and data.variants")
 
@@ -58,9 +63,9 @@ class TrainingData:
 
     def _variants(self, image: str) -> list[int]:
         """Variants of an image that the cache holds, wanted ones first; the plain one as a last resort."""
-        assert self.cache is not None
-        held = [variant for variant in self.config.variants if feature_key(image, variant) in self.cache]
-        return held or ([PLAIN] if feature_key(image, PLAIN) in self.cache else [])
+        cached = self.cache.rows if self.cache else {}
+        held = [variant for variant in self.config.variants if feature_key(image, variant) in cached]
+        return held or ([PLAIN] if feature_key(image, PLAIN) in cached else [])
 
     def vision(self, records: Sequence[Record], rng: np.random.Generator, *, plain: bool = False) -> torch.Tensor:
         """Cached features (B, V, P, C), or pixels (B * V, 3, H, W).

@@ -33,7 +33,7 @@ def triage_scores(
 def caption_losses(
     network: ForensicNetwork, encoder: RowEncoder, data: TrainingData, records: list[Record], device: torch.device
 ) -> tuple[float, float]:
-    """Mean caption loss with each image's own features, and with another's: equal means that the model does not look."""
+    """Mean caption loss with each image's own features, and with another's: equal means it does not look."""
     rng, right, shuffled = np.random.default_rng(0), [], []
     for start in range(0, len(records) - 1, EVAL_BATCH):
         chosen = records[start : start + EVAL_BATCH]
@@ -70,5 +70,7 @@ def evaluate(
     }
     described = [record for record in records if record.caption][: max(2, rows // 4)]
     if len(described) >= 2:
-        metrics["caption_right"], metrics["caption_shuffled"] = caption_losses(network, encoder, data, described, device)
+        metrics["caption_right"], metrics["caption_shuffled"] = caption_losses(
+            network, encoder, data, described, device
+        )
     return metrics

@@ -20,4 +20,6 @@ def recipe_path(name: str) -> Path:
     for path in shipped:
         if path.stem == name:
             return path
-    raise ConfigError([f"no recipe {name!r}"], f"give a TOML file, or one of {', '.join(path.stem for path in shipped)}")
+    raise ConfigError(
+        [f"no recipe {name!r}"], f"give a TOML file, or one of {', '.join(path.stem for path in shipped)}"
+    )

@@ -1,0 +1,86 @@
+"""The decoding process: takes files one by one from its parent, and dies rather than linger.
+
+It is started with a plain interpreter and imports neither torch nor the program that started it: a decoder's fault
+costs a quarter of a second and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import logging
+import os
+import signal
+import sys
+from typing import Any, BinaryIO
+
+from fakescan.intake import wire
+from fakescan.intake.examine import examine_steps
+from fakescan.intake.limits import Limits
+
+_GRACE_S = 5.0
+"""The parent ends the process at its time limit; this much later it ends itself, should there be no parent left."""
+
+
+def main() -> None:
+    """Serve files until the parent closes the pipe."""
+    incoming, outgoing = _own_pipes()
+    _ignore_ctrl_c()
+    logging.disable(logging.CRITICAL)
+    setup = wire.receive(incoming)
+    limits = Limits(**setup["limits"])
+    _bound_memory(limits.address_space_bytes)
+    _one_thread_per_picture()
+    wire.send(outgoing, wire.READY)
+    with contextlib.suppress(wire.WireError, BrokenPipeError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        while True:
+            request = wire.receive(incoming)
+            faulthandler.dump_traceback_later(limits.timeout_s + _GRACE_S, exit=True, file=nowhere)
+            _serve(request, incoming, outgoing, limits)
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _serve(request: dict[str, Any], incoming: BinaryIO, outgoing: BinaryIO, limits: Limits) -> None:
+    source: str | bytes = os.fsdecode(bytes.fromhex(request["path"]))
+    if request["size_bytes"] is not None:
+        source = bytes(wire.receive_bytes(incoming, request["size_bytes"]))
+    examine_steps(source, request["name"], limits, request["readers"], lambda step: wire.send_step(outgoing, step))
+    wire.send(outgoing, wire.END)
+
+
+def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes to the parent, out of reach of C libraries that write to the standard streams."""
+    incoming, outgoing = os.dup(0), os.dup(1)
+    silence = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(silence, standard)
+    return os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb")
+
+
+def _ignore_ctrl_c() -> None:
+    """Ctrl-C reaches every process of a terminal; the parent decides when this one ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _bound_memory(address_space_bytes: int) -> None:
+    """Let the system refuse what a bomb asks for. Windows has no such limit, macOS does not keep it."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    for limit, value in ((resource.RLIMIT_AS, address_space_bytes), (resource.RLIMIT_CORE, 0)):
+        with contextlib.suppress(OSError, ValueError):
+            _, hard = resource.getrlimit(limit)
+            resource.setrlimit(limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def _one_thread_per_picture() -> None:
+    """Each decoding thread reserves address space of its own, which on a machine of many cores is all there is."""
+    with contextlib.suppress(ImportError):
+        from PIL import AvifImagePlugin
+
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""From a file's bytes to a picture in RGB, the right way up, within limits; what cannot be decoded is a ``Failure``."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from fakescan.core.records import Failure
+from fakescan.intake import identify
+from fakescan.intake.frames import count_frames
+from fakescan.intake.limits import Limits
+from fakescan.intake.pixels import fitted, to_rgb, turned
+
+ANIMATED = "Only the first of several frames or pages was examined."
+TRANSPARENT = "Transparent parts were laid on white, as most viewers show them."
+BAD_ORIENTATION = "The orientation in the file has no meaning and was ignored."
+DEEP = "More than eight bits a channel were scaled down to eight."
+
+_ORIENTATION_TAG = 0x0112
+_PILLOW = threading.Lock()
+"""Pillow's limits and Python's warning filters are global: one decode at a time in a process."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedImage:
+    """The first frame of a file, ready for the model."""
+
+    image: Image.Image
+    """Mode RGB, EXIF orientation applied, scaled down where the limits ask for it."""
+    sha256: str
+    """Digest of the file's bytes, lower-case hex."""
+    width_px: int
+    """Width of the picture as a viewer shows it, before any scaling down."""
+    height_px: int
+    """Height of the picture as a viewer shows it, before any scaling down."""
+    frame_count: int
+    """Frames or pages in the file; 1 for a still picture."""
+    orientation: int | None
+    """EXIF orientation as stored in the file, 1 to 8, or None."""
+    notes: tuple[str, ...] = ()
+    """What was done to the picture that a reader of the report should know."""
+
+
+def decode(data: bytes, *, name: str = "", limits: Limits | None = None, sha256: str = "") -> DecodedImage | Failure:
+    """Decode a file in this process. Hostile files belong into a ``DecodePool``.
+
+    Args:
+        data: the file's bytes.
+        name: the file's name; tells camera raw files from TIFF.
+        limits: what the file may cost; the defaults when None.
+        sha256: digest of ``data`` where it is known already.
+    """
+    bounds = limits or Limits()
+    kind = identify.identify(data[: identify.HEAD_BYTES], name)
+    if isinstance(kind, Failure):
+        return kind
+    digest = sha256 or hashlib.sha256(data).hexdigest()
+    try:
+        if kind.media_type == "image/webp":
+            # Pillow's WebP decoder makes room for the whole picture while it opens the file.
+            _check_pixels(_webp_size(data), bounds)
+        with _strict_pillow(bounds):
+            return _decoded(data, kind.decoder, bounds, digest)
+    except (Exception, RecursionError) as fault:  # a hostile file can raise anything in a decoder
+        return _failure_of(fault, bounds)
+
+
+class _TooManyPixels(Exception):
+    """The header announces more pixels than allowed."""
+
+
+def _decoded(data: bytes, decoder: str, limits: Limits, digest: str) -> DecodedImage:
+    with Image.open(BytesIO(data), formats=[decoder]) as opened:
+        _check_pixels(opened.size, limits)
+        notes = []
+        # The TIFF decoder turns the picture itself while it loads it, and forgets the tag. The PNG decoder loads
+        # the picture to find the tag, and a fault of that first load would never be heard of again.
+        stored = _orientation(opened) if decoder == "TIFF" else None
+        opened.load()
+        stored = _orientation(opened) if decoder != "TIFF" else stored
+        orientation = stored if isinstance(stored, int) and 1 <= stored <= 8 else None
+        if stored is not None and orientation is None:
+            notes.append(BAD_ORIENTATION)
+        frames = count_frames(data, opened)
+        if frames > 1:
+            notes.insert(0, ANIMATED)
+        if opened.mode.startswith(("I", "F")):
+            notes.append(DEEP)
+        image, transparent = to_rgb(opened)
+        if transparent:
+            notes.append(TRANSPARENT)
+        upright = turned(image, None if decoder == "TIFF" else orientation)
+        # A copy is never the file's own lazy object, so that closing the file cannot touch it.
+        final = fitted(upright.copy() if upright is opened else upright, limits.max_short_side_px)
+    return DecodedImage(final, digest, upright.width, upright.height, frames, orientation, tuple(notes))
+
+
+def _orientation(image: Image.Image) -> object:
+    try:
+        return image.getexif().get(_ORIENTATION_TAG)
+    except Exception:  # damaged EXIF must not cost the picture
+        return None
+
+
+def _check_pixels(size: tuple[int, int], limits: Limits) -> None:
+    if size[0] * size[1] > limits.max_pixels:
+        raise _TooManyPixels
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Canvas size by the first chunk, (0, 0) where it does not say."""
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
+    return 0, 0
+
+
+@contextmanager
+def _strict_pillow(limits: Limits) -> Iterator[None]:
+    """Pillow with our pixel cap, its bomb warning an error, no patience with truncated files, and silent."""
+    logger, silence = logging.getLogger("PIL"), logging.NullHandler()
+    with _PILLOW, warnings.catch_warnings():
+        kept = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = limits.max_pixels, False
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        logger.addHandler(silence)
+        try:
+            yield
+        finally:
+            logger.removeHandler(silence)
+            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = kept
+
+
+def _failure_of(fault: BaseException, limits: Limits) -> Failure:
+    """What a fault means to somebody who does not know the decoder. No text of the file gets into it."""
+    if isinstance(fault, _TooManyPixels | Image.DecompressionBombError | Image.DecompressionBombWarning):
+        megapixels = limits.max_pixels / 1e6
+        return Failure(
+            "decode",
+            "too-many-pixels",
+            f"the picture has more than {megapixels:g} megapixels by its header",
+            "scale it down, or raise the limit on pixels if you trust the file",
+        )
+    if isinstance(fault, MemoryError):
+        return out_of_memory()
+    text = str(fault).lower()
+    if isinstance(fault, OSError | SyntaxError | EOFError) and ("truncated" in text or "end of file" in text):
+        return Failure("decode", "truncated", "the file ends too early", "copy or download it again")
+    if isinstance(fault, OSError | NotImplementedError) and text.startswith("unsupported"):
+        message, hint = "a variant of the format that cannot be decoded here", "convert it to JPEG or PNG"
+        return Failure("decode", "unsupported-format", message, hint)
+    if isinstance(fault, UnidentifiedImageError | SyntaxError):
+        message = "the file begins like an image, but its header is damaged"
+    elif isinstance(fault, ValueError) and "text_chunk" in text.replace(" ", "_"):
+        return Failure(
+            "decode",
+            "metadata-bomb",
+            "text in the file unpacks to more than any picture needs",
+            "remove the metadata if you trust the file",
+        )
+    else:
+        message = f"the image data is damaged ({type(fault).__name__})"
+    return Failure("decode", "damaged", message, "open it in another program, or copy it again")
+
+
+def out_of_memory() -> Failure:
+    """The failure of a file that needs more memory than a file may."""
+    return Failure(
+        "decode",
+        "out-of-memory",
+        "decoding the picture needs more memory than a single file may take",
+        "scale the picture down, or convert it to JPEG or PNG",
+    )

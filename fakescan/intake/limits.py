@@ -1,0 +1,42 @@
+"""What a single file may cost before it becomes an error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one file. A file beyond any of them is an error of that file, never of the scan."""
+
+    max_file_bytes: int = 200_000_000
+    """Larger files are not read."""
+    max_pixels: int = 100_000_000
+    """Pictures with more pixels by their header are not decoded."""
+    max_short_side_px: int | None = None
+    """Pictures are scaled down until their short side is at most this; None: never. They are never scaled up."""
+    timeout_s: float = 15.0
+    """Wall time for reading, evidence and decoding together; enforced only where a worker process is used."""
+    memory_bytes: int | None = None
+    """Address space of a worker process where the system can limit it; None: enough for ``max_pixels``."""
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that nothing could satisfy.
+
+        Raises:
+            ValueError: a bound below 1, or no time at all.
+        """
+        bounds = (self.max_file_bytes, self.max_pixels, self.max_short_side_px or 1, self.memory_bytes or 1)
+        if min(bounds) < 1 or not self.timeout_s > 0:
+            raise ValueError("limits must be above zero")
+
+    @property
+    def address_space_bytes(self) -> int:
+        """What a worker may map: 1.5 GiB serve a picture of 100 megapixels; larger allowances get more."""
+        if self.memory_bytes is not None:
+            return self.memory_bytes
+        # Decoding holds up to three buffers of four bytes a pixel; the file's bytes lie beside them.
+        for_pixels = 512 * _MIB + 12 * self.max_pixels
+        return max(1536 * _MIB, for_pixels + max(0, self.max_file_bytes - 200_000_000))

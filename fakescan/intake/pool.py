@@ -1,0 +1,227 @@
+"""Decoding processes for several threads: each file is examined behind a wall, and a dead process is replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from fakescan.core.records import Failure
+from fakescan.errors import FakescanError
+from fakescan.intake.decode import DecodedImage, out_of_memory
+from fakescan.intake.discover import Found
+from fakescan.intake.examine import Examination, Examined, Readers, examine_steps
+from fakescan.intake.limits import Limits
+from fakescan.intake.read import size_of
+from fakescan.intake.worker import Worker, WorkerDiedError
+
+_FILES_PER_WORKER = 500
+"""A process is replaced after so many files: decoders leak and memory gets crumbly."""
+
+
+class DecodePool:
+    """Examines files in killable processes; safe to use from several threads.
+
+    ::
+
+        with DecodePool(processes=2, readers=READERS) as pool:
+            examined = pool.examine(found)
+    """
+
+    def __init__(
+        self,
+        processes: int = 1,
+        limits: Limits | None = None,
+        readers: Readers | None = None,
+        *,
+        in_process: bool = False,
+    ) -> None:
+        """Make a pool; processes are started when they are needed.
+
+        Args:
+            processes: how many files are examined at once at most.
+            limits: what a file may cost; the defaults when None.
+            readers: evidence readers by name, each ``module:Class``, asked in this order.
+            in_process: examine in the calling process instead, one file at a time. A file that never ends or takes
+                all memory then takes the program with it; for machines where no process can be started.
+
+        Raises:
+            ValueError: fewer than one process.
+        """
+        if processes < 1:
+            raise ValueError("a pool needs at least one process")
+        self._limits = limits or Limits()
+        self._readers = dict(readers or {})
+        self._in_process = in_process
+        self._seats: queue.LifoQueue[Worker | None] = queue.LifoQueue()
+        self._alive: set[Worker] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+        for _ in range(processes):
+            self._seats.put(None)
+
+    def __enter__(self) -> DecodePool:
+        """The pool itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End every process, also those that are in the middle of a file."""
+        self.close()
+
+    def close(self) -> None:
+        """End every process, also those that are in the middle of a file; no file can be examined any more."""
+        with self._lock:
+            self._closed = True
+            workers = list(self._alive)
+            self._alive.clear()
+        for worker in workers:
+            worker.kill()
+
+    def examine(self, found: Found) -> Examined:
+        """Everything about a file that was found, short of the model's answer.
+
+        Args:
+            found: the file.
+
+        Raises:
+            FakescanError: when no process can be started, or the pool was closed.
+        """
+        return self._examined(str(found.absolute), found.path, self._readers)
+
+    def decode(self, source: str | Path | bytes, *, name: str = "") -> DecodedImage | Failure:
+        """Only the picture of a file.
+
+        Args:
+            source: path of the file, or its bytes.
+            name: the file's name where only bytes are given; tells camera raw files from TIFF.
+
+        Raises:
+            FakescanError: when no process can be started, or the pool was closed.
+        """
+        given = source if isinstance(source, bytes) else str(source)
+        examined = self._examined(given, name or (given if isinstance(given, str) else ""), {})
+        if examined.image is not None:
+            return examined.image
+        return examined.failure or _crashed()
+
+    def _examined(self, source: str | bytes, name: str, readers: Readers) -> Examined:
+        size_bytes = len(source) if isinstance(source, bytes) else size_of(source)
+        gathered = Examination(name, readers, size_bytes)
+        if self._in_process:
+            examine_steps(source, name, self._limits, readers, gathered.add)
+            return gathered.result()
+        self._ask_until_settled(source, name, gathered, readers)
+        return gathered.result()
+
+    def _ask_until_settled(self, source: str | bytes, name: str, gathered: Examination, readers: Readers) -> None:
+        """Ask processes until one answers or the file has shown that it is to blame."""
+        anew = False
+        while True:
+            with self._seat(anew=anew) as worker:
+                used = worker.files > 0
+                died = self._ask(
+                    worker, source, name, gathered, {left: readers[left] for left in gathered.readers_left}
+                )
+            if self._closed:
+                raise _ended()
+            if died is None:
+                return
+            # A file is only blamed by a process of its own: what others left behind may have killed this one.
+            anew = True
+            if used and not died.timed_out:
+                continue
+            if gathered.is_read and gathered.readers_left:
+                # It died over the metadata: the picture is still to be had.
+                gathered.skip_reader(gathered.readers_left[0])
+                continue
+            gathered.add(_timeout(self._limits) if died.timed_out else _crashed())
+            return
+
+    def _ask(
+        self, worker: Worker, source: str | bytes, name: str, gathered: Examination, readers: Readers
+    ) -> WorkerDiedError | None:
+        used = worker.files > 0
+        body = source if isinstance(source, bytes) else b""
+        try:
+            with contextlib.closing(worker.steps(_request(source, name, readers), body)) as steps:
+                for step in steps:
+                    if used and step == out_of_memory():
+                        return WorkerDiedError(timed_out=False)
+                    gathered.add(step)
+        except WorkerDiedError as death:
+            return death
+        return None
+
+    @contextlib.contextmanager
+    def _seat(self, *, anew: bool) -> Iterator[Worker]:
+        """A live process for one file; waits while all are busy."""
+        seat = self._seats.get()
+        try:
+            if seat is None or anew or not seat.is_alive or seat.files >= _FILES_PER_WORKER:
+                if seat is not None:
+                    self._retire(seat)
+                seat = None
+                seat = self._hired()
+            yield seat
+        finally:
+            if seat is not None and not seat.is_alive:
+                self._retire(seat)
+                seat = None
+            self._seats.put(seat)
+
+    def _hired(self) -> Worker:
+        if self._closed:
+            raise _ended()
+        worker = Worker(self._limits)
+        with self._lock:
+            if not self._closed:
+                self._alive.add(worker)
+                return worker
+        # Closed while it started: nobody else knows of it.
+        worker.kill()
+        raise _ended()
+
+    def _retire(self, worker: Worker) -> None:
+        with self._lock:
+            self._alive.discard(worker)
+        worker.kill()
+
+
+def _request(source: str | bytes, name: str, readers: Readers) -> dict[str, Any]:
+    by_path = isinstance(source, str)
+    return {
+        # As bytes: the other process may think differently about the encoding of file names.
+        "path": os.fsencode(source).hex() if by_path else "",
+        "size_bytes": None if by_path else len(source),
+        "name": name,
+        "readers": dict(readers),
+    }
+
+
+def _ended() -> FakescanError:
+    return FakescanError("the decoding processes were ended", "start the scan again")
+
+
+def _timeout(limits: Limits) -> Failure:
+    return Failure(
+        "decode",
+        "timeout",
+        f"examining the file took longer than {limits.timeout_s:g} s",
+        "raise the time limit if the file is merely large",
+    )
+
+
+def _crashed() -> Failure:
+    return Failure(
+        "decode",
+        "decoder-crashed",
+        "the decoder crashed on this file",
+        "treat the file with care: it may be made to attack programs that open it",
+    )

@@ -1,0 +1,183 @@
+"""How the decoding process and its parent talk: a length, a JSON header, then raw bytes where the header says so.
+
+No pickles: whatever a hostile picture makes of the decoding process, it can send nothing but numbers, text and pixels.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+from fakescan.core.records import Evidence, EvidenceStatus, Failure, ImageKind, Strength, Supports
+from fakescan.intake.decode import DecodedImage
+from fakescan.intake.examine import FileRead, Pictured, ReaderDone, Step
+
+READY = {"is": "ready"}
+"""Sent once by the process, when it can take its first file."""
+END = {"is": "end"}
+"""Sent after the last step of a file."""
+
+_LENGTH_BYTES = 4
+_MAX_HEADER_BYTES = 16 * 1024 * 1024
+_STRIP_BYTES = 4 * 1024 * 1024
+
+
+class WireError(Exception):
+    """The other side is gone, or does not keep to the form."""
+
+
+def send(stream: BinaryIO, header: Mapping[str, Any], body: bytes = b"") -> None:
+    """Write a header and the bytes that belong to it.
+
+    Args:
+        stream: the pipe.
+        header: plain values.
+        body: bytes that follow; the header must tell their number.
+    """
+    text = json.dumps(header).encode("ascii")
+    stream.write(len(text).to_bytes(_LENGTH_BYTES, "little") + text)
+    if body:
+        stream.write(body)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> dict[str, Any]:
+    """Read a header.
+
+    Args:
+        stream: the pipe.
+
+    Raises:
+        WireError: when the other side is gone or does not keep to the form.
+    """
+    length = int.from_bytes(receive_bytes(stream, _LENGTH_BYTES), "little")
+    if length > _MAX_HEADER_BYTES:
+        raise WireError
+    try:
+        header = json.loads(receive_bytes(stream, length))
+    except (ValueError, RecursionError):
+        raise WireError from None
+    if not isinstance(header, dict):
+        raise WireError
+    return header
+
+
+def receive_bytes(stream: BinaryIO, count: int) -> bytearray:
+    """Read exactly so many bytes.
+
+    Args:
+        stream: the pipe.
+        count: how many.
+
+    Raises:
+        WireError: when the other side is gone before.
+    """
+    buffer = bytearray(count)
+    view, at = memoryview(buffer), 0
+    while at < count:
+        got = stream.readinto(view[at:])  # type: ignore[attr-defined]
+        if not got:
+            raise WireError
+        at += got
+    return buffer
+
+
+def send_step(stream: BinaryIO, step: Step) -> None:
+    """Write a step of an examination.
+
+    Args:
+        stream: the pipe.
+        step: what happened.
+    """
+    match step:
+        case FileRead():
+            send(stream, {"is": "file", **_plain(step)})
+        case ReaderDone():
+            items = [_plain(item) for item in step.evidence]
+            send(stream, {"is": "reader", "reader": step.reader, "items": items, "elapsed_s": step.elapsed_s})
+        case Pictured():
+            facts = {name: getattr(step.image, name) for name in _IMAGE_FACTS}
+            header = {**facts, "size_px": step.image.image.size, "kind": step.kind, "elapsed_s": step.elapsed_s}
+            send(stream, {"is": "picture", **header})
+            for strip in _strips(step.image.image):
+                stream.write(strip.tobytes())
+            stream.flush()
+        case _:
+            send(stream, {"is": "failure", **_plain(step)})
+
+
+def receive_step(stream: BinaryIO, max_pixels: int) -> Step | None:
+    """Read a step; None at the end of the file's steps.
+
+    Args:
+        stream: the pipe.
+        max_pixels: larger pictures cannot come from an honest process.
+
+    Raises:
+        WireError: when the other side is gone or does not keep to the form.
+    """
+    header = receive(stream)
+    what = header.pop("is", None)
+    try:
+        match what:
+            case "end":
+                return None
+            case "file":
+                return FileRead(**header)
+            case "reader":
+                items = tuple(_evidence(item) for item in header["items"])
+                return ReaderDone(str(header["reader"]), items, float(header["elapsed_s"]))
+            case "picture":
+                return _picture(stream, header, max_pixels)
+            case "failure":
+                return Failure(**header)
+    except (KeyError, TypeError, ValueError):
+        pass
+    raise WireError
+
+
+_IMAGE_FACTS = ("sha256", "width_px", "height_px", "frame_count", "orientation", "notes")
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    return asdict(record)
+
+
+def _evidence(item: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        **{
+            **item,
+            "supports": Supports(item["supports"]),
+            "strength": Strength(item["strength"]),
+            "status": EvidenceStatus(item["status"]),
+        }
+    )
+
+
+def _picture(stream: BinaryIO, header: Mapping[str, Any], max_pixels: int) -> Pictured:
+    width, height = (int(side) for side in header["size_px"])
+    if min(width, height) < 1 or width * height > max_pixels:
+        raise WireError
+    image = Image.new("RGB", (width, height))
+    for top, rows in _rows(width, height):
+        strip = receive_bytes(stream, width * rows * 3)
+        image.paste(Image.frombuffer("RGB", (width, rows), strip, "raw", "RGB", 0, 1), (0, top))
+    facts = {name: header[name] for name in _IMAGE_FACTS}
+    decoded = DecodedImage(image, **{**facts, "notes": tuple(facts["notes"])})
+    return Pictured(decoded, ImageKind(header["kind"]), float(header["elapsed_s"]))
+
+
+def _strips(image: Image.Image) -> Iterator[Image.Image]:
+    for top, rows in _rows(*image.size):
+        yield image.crop((0, top, image.width, top + rows))
+
+
+def _rows(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """Top and height of the strips that a picture travels in, so that it never lies twice in memory."""
+    rows = max(1, _STRIP_BYTES // (width * 3))
+    for top in range(0, height, rows):
+        yield top, min(rows, height - top)

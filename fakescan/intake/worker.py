@@ -1,0 +1,182 @@
+"""A decoding process that may die: started, asked, watched, ended.
+
+It is a plain interpreter on pipes instead of a ``multiprocessing`` worker. Spawned workers import the main module of
+the program that uses them (a notebook or an unguarded script breaks, a script with torch loads it in each worker),
+and their parent unpickles whatever they send. This one does neither, and works alike on Linux, macOS and Windows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from fakescan.errors import FakescanError
+from fakescan.intake import wire
+from fakescan.intake.examine import Step
+from fakescan.intake.limits import Limits
+
+_START_TIMEOUT_S = 60.0
+_END_TIMEOUT_S = 5.0
+_BOOTSTRAP = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from fakescan.intake.child import main; main()"
+
+
+class WorkerDiedError(Exception):
+    """The process ended in the middle of a file.
+
+    Args:
+        timed_out: whether it was ended because the file took too long.
+    """
+
+    def __init__(self, *, timed_out: bool) -> None:
+        super().__init__("timeout" if timed_out else "died")
+        self.timed_out = timed_out
+
+
+class Worker:
+    """One decoding process. Not for several threads at once; only ``kill`` may come from anywhere."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Start the process and wait until it is ready.
+
+        Args:
+            limits: what a file may cost.
+
+        Raises:
+            FakescanError: when it does not start.
+        """
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._watched: object | None = None
+        self._timed_out = False
+        self.files = 0
+        """Files that it was asked about."""
+        try:
+            self._process = _started()
+        except OSError as fault:
+            raise _cannot_start(fault.strerror or type(fault).__name__) from None
+        try:
+            self._greet()
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def steps(self, request: dict[str, Any], body: bytes = b"") -> Generator[Step, None, None]:
+        """Ask about a file.
+
+        Args:
+            request: path, name and readers.
+            body: the file's bytes where the parent has them.
+
+        Yields:
+            Each step of its examination.
+
+        Raises:
+            WorkerDiedError: when the process dies, or is ended at the time limit.
+        """
+        self.files += 1
+        finished = False
+        try:
+            with self._deadline(self._limits.timeout_s):
+                wire.send(self._input, request, body)
+                while (step := wire.receive_step(self._output, self._limits.max_pixels)) is not None:
+                    yield step
+            finished = True
+        except (wire.WireError, OSError, ValueError):
+            raise WorkerDiedError(timed_out=self._timed_out) from None
+        finally:
+            # Whoever stops in the middle leaves a process that still talks about this file.
+            if not finished or self._timed_out:
+                self.kill()
+
+    def kill(self) -> None:
+        """End the process now, and wait until it is gone."""
+        with contextlib.suppress(OSError):
+            self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_TIMEOUT_S)
+        for stream in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                if stream is not None:
+                    stream.close()
+
+    @property
+    def _input(self) -> BinaryIO:
+        return _present(self._process.stdin)
+
+    @property
+    def _output(self) -> BinaryIO:
+        return _present(self._process.stdout)
+
+    def _greet(self) -> None:
+        try:
+            with self._deadline(_START_TIMEOUT_S):
+                wire.send(self._input, {"limits": asdict(self._limits)})
+                ready = wire.receive(self._output) == wire.READY
+        except (wire.WireError, OSError, ValueError):
+            ready = False
+        if not ready:
+            state = "took too long" if self._timed_out else "ended at once"
+            raise _cannot_start(f"it {state}")
+
+    @contextlib.contextmanager
+    def _deadline(self, seconds_s: float) -> Iterator[None]:
+        """End the process when the block takes longer: its closed pipe then wakes whoever reads from it."""
+        watched = object()
+
+        def expire() -> None:
+            with self._lock:
+                if self._watched is watched:
+                    self._timed_out = True
+                    self._process.kill()
+
+        self._watched = watched
+        timer = threading.Timer(seconds_s, expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watched = None
+            timer.cancel()
+
+
+def _started() -> subprocess.Popen[bytes]:
+    if sys.platform == "win32":
+        # A group of its own: Ctrl-C in the console is for the parent alone.
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    else:
+        flags = 0
+    paths = [os.path.abspath(path) for path in sys.path if isinstance(path, str)]  # noqa: PTH100 -- plain text is sent
+    return subprocess.Popen(  # noqa: S603 -- our own interpreter
+        # -P: nothing is imported from the current folder, which may be the hostile one.
+        [sys.executable, "-P", "-c", _BOOTSTRAP, json.dumps(paths)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        creationflags=flags,
+    )
+
+
+def _cannot_start(reason: str) -> FakescanError:
+    return FakescanError(
+        f"the process that decodes images does not start: {reason}",
+        "check that this Python may start itself, or decode in this process (less safe)",
+    )
+
+
+def _present(stream: Any) -> BinaryIO:
+    found: BinaryIO = stream
+    return found
