@@ -46,7 +46,7 @@ def train(
 ) -> int:
     """Train, or show what would be trained on."""
     del debug  # read from the command line by app.run
-    from fakescan_trainer.config import load_config
+    from fakescan_trainer.loading import load_config
     from fakescan_trainer.recipes import recipe_path
 
     recipe = load_config(recipe_path(config), overrides or [])

@@ -28,12 +28,12 @@ def model_folder(name: str | None) -> Path:
     Raises:
         ModelError: there is no such folder; near misses are named.
     """
-    if name in (None, EMBEDDED):
+    if name is None or name == EMBEDDED:
         return Path(str(files("fakescan.model"))) / EMBEDDED
-    folder = Path(cast(str, name)).expanduser()
+    folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
-    near = f", did you mean {EMBEDDED}?" if difflib.get_close_matches(cast(str, name), [EMBEDDED]) else ""
+    near = f", did you mean {EMBEDDED}?" if difflib.get_close_matches(name, [EMBEDDED]) else ""
     raise ModelError(f"no model named {name!r}{near}", f"use {EMBEDDED} (the embedded model) or a model's folder")
 
 

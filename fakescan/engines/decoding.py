@@ -65,11 +65,13 @@ class Sequences:
     def logits_of(self, token_ids: Sequence[int]) -> torch.Tensor:
         """Logits of a few tokens as the next one, float32 (B, len(token_ids))."""
         head = self.llava.lm_head.weight[list(token_ids)]
-        return (self.last.to(head.dtype) @ head.T).float()
+        logits: torch.Tensor = (self.last.to(head.dtype) @ head.T).float()
+        return logits
 
     def next_logits(self) -> torch.Tensor:
         """Logits of the next token, float32 (B, V)."""
-        return self.llava.lm_head(self.last).float()
+        logits: torch.Tensor = self.llava.lm_head(self.last).float()
+        return logits
 
     def generate(
         self, choose: Choose, finished: Callable[[int, list[int]], bool], limit: int, watch: Sequence[int] = ()

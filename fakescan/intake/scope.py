@@ -1,6 +1,7 @@
 """stub"""
 
 from PIL import Image
+
 from fakescan.core.records import ImageKind
 
 

@@ -92,8 +92,8 @@ def make_view(image: Image.Image, view: View, preprocessing: Preprocessing) -> I
 def to_tensor(image: Image.Image, preprocessing: Preprocessing) -> torch.Tensor:
     """Normalise an RGB image: float32 of shape (3, H, W)."""
     array = np.asarray(image, dtype=np.float32) / np.float32(255)
-    array = (array - np.asarray(preprocessing.mean, np.float32)) / np.asarray(preprocessing.std, np.float32)
-    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+    mean, std = (np.asarray(values, np.float32) for values in (preprocessing.mean, preprocessing.std))
+    return torch.from_numpy(np.ascontiguousarray(((array - mean) / std).transpose(2, 0, 1)))
 
 
 def pixel_values(images: Sequence[Image.Image], preprocessing: Preprocessing) -> torch.Tensor:

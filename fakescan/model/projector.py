@@ -28,7 +28,7 @@ def visual_tokens_of(config: LlavaConfig) -> int:
     vision: Any = config.vision_config
     side = vision.image_size // vision.patch_size
     has_class_token = config.vision_feature_select_strategy == "full"
-    return (side // pooling_of(config)) ** 2 + int(has_class_token)
+    return int(side // pooling_of(config)) ** 2 + int(has_class_token)
 
 
 class PooledProjector(LlavaMultiModalProjector):  # type: ignore[misc]  # transformers ships no types for it

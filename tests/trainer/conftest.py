@@ -13,7 +13,8 @@ from PIL import Image
 from fakescan.core.answer import full_answer, short_answer
 from fakescan.core.records import Label
 from fakescan.model.prompt import CAPTION_QUESTION, QUESTION
-from fakescan_trainer.config import TrainConfig, _build, contradictions
+from fakescan_trainer import loading
+from fakescan_trainer.config import TrainConfig
 from tests.tiny import make_base
 
 
@@ -85,8 +86,8 @@ def recipe(tiny_base: Path, mmfr: Path, tmp_path: Path) -> dict[str, Any]:
 def build(table: dict[str, Any]) -> TrainConfig:
     """A checked config of a table."""
     faults: list[str] = []
-    config = _build(TrainConfig, table, "", faults)
+    config = loading.build(TrainConfig, table, "", faults)
     assert not faults, faults
-    assert not contradictions(config)
+    assert not loading.contradictions(config)
     built: TrainConfig = config
     return built

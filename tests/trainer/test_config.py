@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fakescan.errors import ConfigError
-from fakescan_trainer.config import load_config
+from fakescan_trainer.loading import load_config
 from fakescan_trainer.recipes import recipe_path
 
 GOOD = """

@@ -19,17 +19,16 @@ from accelerate import Accelerator
 
 from fakescan.errors import ConfigError, DataError, ModelError
 from fakescan.model.build import load_base, load_tokenizer, visual_tokens
-from fakescan.model.checkpoints.ours import CheckpointInfo, LoraSettings, save_adapter, write_info
 from fakescan.model.images import Preprocessing
 from fakescan.model.mapper import derive_anchors
 from fakescan.model.projector import PooledProjector
 from fakescan.model.prompt import TEMPLATES
-from fakescan.version import __version__
 from fakescan_trainer import probe
 from fakescan_trainer.config import StageConfig, TrainConfig, to_toml_table
 from fakescan_trainer.data.source import TrainingData
 from fakescan_trainer.encode import Row, RowEncoder, collate
 from fakescan_trainer.evaluate.validation import evaluate
+from fakescan_trainer.export import export_checkpoint
 from fakescan_trainer.network import ForensicNetwork
 from fakescan_trainer.record import MetricsFile
 from fakescan_trainer.sampling import Sampler, source_weights
@@ -226,7 +225,8 @@ class Trainer:
         self, stage: StageConfig, step: int, network: Any, optimizer: Any, samplers: dict[str, Any]
     ) -> dict[str, float]:
         """One optimizer step: every micro-batch of every kind, then the update."""
-        accelerator, totals = self.accelerator, defaultdict(float)
+        accelerator = self.accelerator
+        totals: dict[str, float] = defaultdict(float)
         for micro in range(stage.accumulate):
             number = (step * stage.accumulate + micro) * accelerator.num_processes + accelerator.process_index
             for kind, (sampler, records, size) in samplers.items():
@@ -276,20 +276,8 @@ class Trainer:
             self.watch.saved(self.out / "last")
 
     def export(self, folder: Path) -> Path:
-        """Write a checkpoint that ``fakescan scan --model`` takes; the base is named, not copied."""
-        model = self.config.model
-        save_adapter(folder, self.network.llava)
-        lora = (
-            LoraSettings(model.lora.rank, model.lora.alpha, 0.0, model.lora.vision_blocks) if model.lora.rank else None
-        )
-        info = CheckpointInfo(
-            name=model.name, base=str(Path(model.base).resolve()), base_name=Path(model.base).name,
-            template=model.template,
-            preprocessing=self.prep, projector_pooling=model.projector_pooling, lora=lora,
-            tau=float(self.network.mapper.tau.detach()), tool_version=__version__,
-        )  # fmt: skip
-        write_info(folder, info)
-        return folder
+        """Write a checkpoint that ``fakescan scan --model`` takes."""
+        return export_checkpoint(folder, self.network, self.config.model, self.prep)
 
 
 def train(config: TrainConfig, *, resume: bool = False, watch: TrainObserver = SILENT) -> TrainReport:

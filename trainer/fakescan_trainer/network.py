@@ -71,7 +71,8 @@ class ForensicNetwork(nn.Module):
         """Logits of real and fake where the token at ``index`` is predicted, (B, 2)."""
         at = states[torch.arange(len(index), device=index.device), (index - 1).clamp_min(0)]
         head = self.llava.lm_head.weight[[self.anchors.real_id, self.anchors.fake_id]]
-        return at @ head.T
+        logits: torch.Tensor = at @ head.T
+        return logits
 
     def forward(self, batch: Batch, vision: torch.Tensor, kind: str) -> Losses:
         """The weighted loss of a micro-batch.

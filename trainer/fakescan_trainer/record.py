@@ -25,7 +25,7 @@ class MetricsFile:
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]  # torch's
+            self._board = SummaryWriter(str(folder / "tensorboard"))
 
     def write(self, step: int, stage: str, values: Mapping[str, float]) -> None:
         """One row a value."""

@@ -84,7 +84,8 @@ def main() -> None:
             captions[row["image"]] = note["caption"]
         if row.get("purpose") != "caption":
             by_source[row["source"]].append({**row, "note": note})
-    train, validation = [], []
+    train: list[dict[str, Any]] = []
+    validation: list[dict[str, Any]] = []
     for source, members in sorted(by_source.items()):
         # annotated ones first, then by digest: a cut that does not depend on the order of the lists
         members.sort(key=lambda row: (not (row["note"] or {}).get("attributes"), row["sha256"]))

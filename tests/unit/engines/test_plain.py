@@ -116,7 +116,7 @@ def test_both_scores_equal_a_plain_forward_pass_without_cache(base: Path) -> Non
         tokens[id(row)] = [row]
         return original(row)
 
-    ours._reasoning_ended = record  # type: ignore[method-assign]
+    ours._reasoning_ended = record  # type: ignore[method-assign,assignment]
     results = predictions(ours.infer(PICTURES))
     rows = [held[0] for held in tokens.values()][:5]
     prompt = ours.prompt

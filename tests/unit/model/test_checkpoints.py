@@ -54,7 +54,7 @@ def test_block_formats_by_hand() -> None:
     block = torch.tensor([[f16(2.0) + f16(-1.0) + [0xF3] + [0] * 15]], dtype=torch.uint8)
     values = dequantise_q4_1(block)[0]
     assert values.shape == (32,)
-    assert (values[0], values[16], values[1]) == (5.0, 29.0, -1.0)
+    assert values[[0, 16, 1]].tolist() == [5.0, 29.0, -1.0]
 
 
 def test_a_file_with_all_kinds_reads_as_plain_weights(tmp_path: Path) -> None:

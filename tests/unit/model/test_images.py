@@ -74,7 +74,7 @@ def test_a_single_pixel_and_a_thin_strip() -> None:
     for size in ((1, 1), (1, 500), (500, 1)):
         image = Image.new("RGB", size, "white")
         for view in ("pad", "square", "native"):
-            assert make_view(image, view, Preprocessing(16, (view,))).size == (16, 16)  # type: ignore[arg-type]
+            assert make_view(image, view, Preprocessing(16, (view,))).size == (16, 16)
     assert centre_square(Image.new("RGB", (5, 9))).size == (5, 5)
 
 

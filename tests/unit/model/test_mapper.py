@@ -98,7 +98,7 @@ def test_probability_is_equation_eight() -> None:
 def test_tau_is_trained_and_stays_positive() -> None:
     mapper = ProbabilityMapper(0.01)
     optimizer = torch.optim.SGD(mapper.parameters(), lr=1.0)
-    cpm_bce_loss(torch.tensor([[0.0, 1.0]]), torch.tensor([0]), torch.tensor([True]), mapper).backward()  # type: ignore[no-untyped-call]
+    cpm_bce_loss(torch.tensor([[0.0, 1.0]]), torch.tensor([0]), torch.tensor([True]), mapper).backward()
     before = float(mapper.tau.detach())
     optimizer.step()
     assert float(mapper.tau.detach()) != before

@@ -1,0 +1,138 @@
+"""Recipes from TOML files, typed, checked as a whole before anything is loaded: every fault is reported at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from fakescan.errors import ConfigError
+from fakescan.model.prompt import TEMPLATES
+from fakescan_trainer.config import TrainConfig
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a recipe and apply ``section.key=value`` overrides (values in TOML syntax; bare words are strings).
+
+    Raises:
+        ConfigError: every fault of the file and of the overrides.
+    """
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError([f"{path}: {error}"], "see the recipes shipped with fakescan_trainer") from error
+    faults: list[str] = []
+    for item in overrides:
+        _override(data, item, faults)
+    config = build(TrainConfig, data, "", faults)
+    if config is not None:
+        faults += contradictions(config)
+    if faults or config is None:
+        raise ConfigError(faults, f"mend {path}")
+    built: TrainConfig = config
+    return built
+
+
+def _override(data: dict[str, Any], item: str, faults: list[str]) -> None:
+    name, equals, text = item.partition("=")
+    if not equals or not name:
+        faults.append(f"{item!r} is not of the form section.key=value")
+        return
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, last = name.split(".")
+    here: Any = data
+    for section in sections:
+        if isinstance(here, list):
+            here = here[int(section)] if section.isdigit() and int(section) < len(here) else None
+        else:
+            here = here.setdefault(section, {})
+        if not isinstance(here, (dict, list)):
+            faults.append(f"{name}: there is no such section")
+            return
+    if isinstance(here, list):
+        faults.append(f"{name}: name a field, as in stages.0.steps=10")
+        return
+    here[last] = value
+
+
+def build(kind: Any, data: Any, where: str, faults: list[str]) -> Any:
+    """A dataclass from a table; None when a fault makes it impossible."""
+    if not isinstance(data, Mapping):
+        faults.append(f"{where or 'recipe'}: must be a table")
+        return None
+    hints = get_type_hints(kind)
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    faults += [f"{where}{name}: unknown key" for name in data if name not in known]
+    before, values = len(faults), {}
+    for name, spec in known.items():
+        if name in data:
+            values[name] = _value(hints[name], data[name], f"{where}{name}", faults)
+        elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+            faults.append(f"{where}{name}: missing")
+    return kind(**values) if len(faults) == before else None
+
+
+def _value(hint: Any, value: Any, where: str, faults: list[str]) -> Any:
+    """A value of the hinted type; adds a fault and returns None when it is not one."""
+    origin = get_origin(hint)
+    if dataclasses.is_dataclass(hint):
+        return build(hint, value, where + ".", faults)
+    if origin is tuple:
+        if not isinstance(value, list):
+            faults.append(f"{where}: must be a list")
+            return None
+        item = get_args(hint)[0]
+        return tuple(_value(item, entry, f"{where}[{i}]", faults) for i, entry in enumerate(value))
+    if origin is Literal:
+        if value not in get_args(hint):
+            faults.append(f"{where}: {value!r} is not one of {', '.join(map(str, get_args(hint)))}")
+        return value
+    if origin in (Union, types.UnionType):
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        faults.append(f"{where}: {value!r} is not {'a number' if hint in (int, float) else hint.__name__}")
+    return value
+
+
+def contradictions(config: TrainConfig) -> list[str]:
+    """What is well-formed but cannot be meant."""
+    faults = []
+    if not config.model.base:
+        faults.append("model.base: missing")
+    if not config.data.root:
+        faults.append("data.root: missing")
+    if config.model.template not in TEMPLATES:
+        faults.append(f"model.template: {config.model.template!r} is not one of {', '.join(TEMPLATES)}")
+    if config.data.features and (config.model.lora.vision_blocks or "vision" in config.model.train):
+        faults.append("data.features: cached features cannot be used while the vision tower is trained")
+    if "vision" in config.model.train and not config.model.lora.vision_blocks:
+        faults.append("model.train: vision needs model.lora.vision_blocks")
+    if not config.stages:
+        faults.append("stages: at least one is needed")
+    if config.mapper.tau <= 0 or config.facl.temperature <= 0:
+        faults.append("mapper.tau and facl.temperature must be above 0")
+    if not 0 <= config.loss.label_smoothing < 0.5:
+        faults.append("loss.label_smoothing: must be in [0, 0.5)")
+    if not 0 <= config.data.steer <= 1:
+        faults.append("data.steer: must be in [0, 1]")
+    for number, stage in enumerate(config.stages):
+        where = f"stages[{number}] ({stage.name})"
+        if stage.task == "joint" and not stage.full and not stage.short:
+            faults.append(f"{where}: a joint stage needs full or short rows")
+        if stage.task == "caption" and not stage.captions:
+            faults.append(f"{where}: a caption stage needs captions, the rows a micro-batch")
+        if stage.task == "probe" and not config.data.features:
+            faults.append(f"{where}: a probe needs data.features")
+        if stage.accumulate < 1 or stage.steps < 0 or stage.epochs <= 0:
+            faults.append(f"{where}: accumulate must be at least 1, steps at least 0, epochs above 0")
+    if len({stage.name for stage in config.stages}) < len(config.stages):
+        faults.append("stages: names must differ")
+    return faults
