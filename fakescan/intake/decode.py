@@ -13,11 +13,12 @@ from io import BytesIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from fakescan.core.records import Failure
+from fakescan.core.records import Failure, ImageKind
 from fakescan.intake import identify
 from fakescan.intake.frames import count_frames
 from fakescan.intake.limits import Limits
 from fakescan.intake.pixels import fitted, to_rgb, turned
+from fakescan.intake.scope import kind_of
 
 ANIMATED = "Only the first of several frames or pages was examined."
 TRANSPARENT = "Transparent parts were laid on white, as most viewers show them."
@@ -45,6 +46,8 @@ class DecodedImage:
     """Frames or pages in the file; 1 for a still picture."""
     orientation: int | None
     """EXIF orientation as stored in the file, 1 to 8, or None."""
+    kind: ImageKind
+    """What sort of picture it is, told from its full size."""
     notes: tuple[str, ...] = ()
     """What was done to the picture that a reader of the report should know."""
 
@@ -100,7 +103,8 @@ def _decoded(data: bytes, decoder: str, limits: Limits, digest: str) -> DecodedI
         upright = turned(image, None if decoder == "TIFF" else orientation)
         # A copy is never the file's own lazy object, so that closing the file cannot touch it.
         final = fitted(upright.copy() if upright is opened else upright, limits.max_short_side_px)
-    return DecodedImage(final, digest, upright.width, upright.height, frames, orientation, tuple(notes))
+        width, height, kind = upright.width, upright.height, kind_of(upright)
+    return DecodedImage(final, digest, width, height, frames, orientation, kind, tuple(notes))
 
 
 def _orientation(image: Image.Image) -> object:

@@ -67,13 +67,12 @@ def discover(
     filters = Filters(include, exclude)
     given = [_absolute(path) for path in paths]
     walk = _Walk(given, common_root(paths) if root is None else _absolute(root), filters, recursive=recursive)
-    left = limit
+    found = 0
     for item in walk.items():
-        if left is not None and isinstance(item, Found):
-            if left <= 0:
-                return
-            left -= 1
+        if limit is not None and found >= limit:
+            return
         yield item
+        found += isinstance(item, Found)
 
 
 def common_root(paths: Sequence[str | Path]) -> Path:

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from time import perf_counter
 
-from fakescan.core.records import Evidence, EvidenceStatus, Failure, ImageKind, ImageRecord, SourceFile
+from fakescan.core.records import Evidence, EvidenceStatus, Failure, ImageRecord, SourceFile
 from fakescan.intake import identify
 from fakescan.intake.decode import DecodedImage, decode, out_of_memory
 from fakescan.intake.limits import Limits
 from fakescan.intake.read import checked, read_file
-from fakescan.intake.scope import kind_of
 from fakescan.protocols import EvidenceReader
 
 _NOT_RUN = "Not read: the examination of the file ended before."
@@ -57,10 +56,8 @@ class Pictured:
 
     image: DecodedImage
     """The picture."""
-    kind: ImageKind
-    """What sort of picture it is."""
     elapsed_s: float
-    """Seconds for decoding and sorting."""
+    """Seconds."""
 
 
 Step = FileRead | ReaderDone | Pictured | Failure
@@ -147,7 +144,7 @@ class Examination:
             return Examined(ImageRecord(self._file), tuple(found), None, self._failure, timings)
         image = self._picture.image
         record = ImageRecord(
-            self._file, image.width_px, image.height_px, image.frame_count, image.orientation, self._picture.kind
+            self._file, image.width_px, image.height_px, image.frame_count, image.orientation, image.kind
         )
         evidence = (*found, *_notes(image))
         return Examined(record, evidence, image, None, {**timings, "decode": self._picture.elapsed_s})
@@ -191,8 +188,7 @@ def _examine(source: str | bytes, name: str, limits: Limits, readers: Readers, t
     if isinstance(image, Failure):
         tell(image)
         return
-    kind = kind_of(image.image, size_px=(image.width_px, image.height_px))
-    tell(Pictured(image, kind, perf_counter() - started))
+    tell(Pictured(image, perf_counter() - started))
 
 
 def _read_evidence(name: str, spec: str, file: SourceFile, data: bytes) -> tuple[Evidence, ...]:

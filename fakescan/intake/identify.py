@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -253,8 +254,8 @@ def _text_kind(head: bytes) -> str | None:
         if _SVG.search(text):
             return "image/svg+xml"
     try:
-        # The head may end in the middle of a character.
-        (head[:-3] if len(head) >= HEAD_BYTES else head).decode("utf-8")
+        # A head that was cut off may end in the middle of a character.
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeDecodeError:
         return None
     return "text/plain"

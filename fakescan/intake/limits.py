@@ -28,8 +28,8 @@ class Limits:
         Raises:
             ValueError: a bound below 1, or no time at all.
         """
-        bounds = (self.max_file_bytes, self.max_pixels, self.max_short_side_px or 1, self.memory_bytes or 1)
-        if min(bounds) < 1 or not self.timeout_s > 0:
+        bounds = (self.max_file_bytes, self.max_pixels, self.max_short_side_px, self.memory_bytes)
+        if any(bound is not None and bound < 1 for bound in bounds) or not self.timeout_s > 0:
             raise ValueError("limits must be above zero")
 
     @property

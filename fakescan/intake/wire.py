@@ -23,7 +23,9 @@ END = {"is": "end"}
 
 _LENGTH_BYTES = 4
 _MAX_HEADER_BYTES = 16 * 1024 * 1024
-_STRIP_BYTES = 4 * 1024 * 1024
+_STRIP_BYTES = 256 * 1024
+_PIXEL_BYTES = 3
+"""Pixels travel in strips that fit the processor's cache; so a picture never lies twice in memory either."""
 
 
 class WireError(Exception):
@@ -101,10 +103,11 @@ def send_step(stream: BinaryIO, step: Step) -> None:
             send(stream, {"is": "reader", "reader": step.reader, "items": items, "elapsed_s": step.elapsed_s})
         case Pictured():
             facts = {name: getattr(step.image, name) for name in _IMAGE_FACTS}
-            header = {**facts, "size_px": step.image.image.size, "kind": step.kind, "elapsed_s": step.elapsed_s}
+            header = {**facts, "size_px": step.image.image.size, "elapsed_s": step.elapsed_s}
             send(stream, {"is": "picture", **header})
-            for strip in _strips(step.image.image):
-                stream.write(strip.tobytes())
+            image = step.image.image
+            for top, rows in _strips(*image.size):
+                stream.write(image.crop((0, top, image.width, top + rows)).tobytes())
             stream.flush()
         case _:
             send(stream, {"is": "failure", **_plain(step)})
@@ -140,7 +143,7 @@ def receive_step(stream: BinaryIO, max_pixels: int) -> Step | None:
     raise WireError
 
 
-_IMAGE_FACTS = ("sha256", "width_px", "height_px", "frame_count", "orientation", "notes")
+_IMAGE_FACTS = ("sha256", "width_px", "height_px", "frame_count", "orientation", "kind", "notes")
 
 
 def _plain(record: Any) -> dict[str, Any]:
@@ -163,21 +166,16 @@ def _picture(stream: BinaryIO, header: Mapping[str, Any], max_pixels: int) -> Pi
     if min(width, height) < 1 or width * height > max_pixels:
         raise WireError
     image = Image.new("RGB", (width, height))
-    for top, rows in _rows(width, height):
-        strip = receive_bytes(stream, width * rows * 3)
-        image.paste(Image.frombuffer("RGB", (width, rows), strip, "raw", "RGB", 0, 1), (0, top))
+    for top, rows in _strips(width, height):
+        pixels = receive_bytes(stream, width * rows * _PIXEL_BYTES)
+        image.paste(Image.frombuffer("RGB", (width, rows), pixels, "raw", "RGB", 0, 1), (0, top))
     facts = {name: header[name] for name in _IMAGE_FACTS}
-    decoded = DecodedImage(image, **{**facts, "notes": tuple(facts["notes"])})
-    return Pictured(decoded, ImageKind(header["kind"]), float(header["elapsed_s"]))
+    decoded = DecodedImage(image, **{**facts, "kind": ImageKind(facts["kind"]), "notes": tuple(facts["notes"])})
+    return Pictured(decoded, float(header["elapsed_s"]))
 
 
-def _strips(image: Image.Image) -> Iterator[Image.Image]:
-    for top, rows in _rows(*image.size):
-        yield image.crop((0, top, image.width, top + rows))
-
-
-def _rows(width: int, height: int) -> Iterator[tuple[int, int]]:
-    """Top and height of the strips that a picture travels in, so that it never lies twice in memory."""
-    rows = max(1, _STRIP_BYTES // (width * 3))
+def _strips(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """Top and number of rows of each strip."""
+    rows = max(1, _STRIP_BYTES // (width * _PIXEL_BYTES))
     for top in range(0, height, rows):
         yield top, min(rows, height - top)
