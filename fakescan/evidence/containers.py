@@ -199,7 +199,7 @@ def _from_tiff(data: bytes, found: Metadata) -> None:
     tiff = Tiff(data)
     if tiff.is_valid:
         found.exif.append(data)
-        xmp = tiff.fields().get((IFD0, _XMP_TAG))
+        xmp = tiff.field(IFD0, _XMP_TAG)
         if xmp:
             found.xmp.append(xmp)
 

@@ -12,12 +12,12 @@ from fakescan.evidence.tiff import EXIF_IFD, IFD0, Tiff
 from fakescan.evidence.xmp import Property, XmpError, properties
 
 _EXIF_TEXTS = {
-    (IFD0, 0x010E): "ImageDescription",
-    (IFD0, 0x010F): "Make",
-    (IFD0, 0x0110): "Model",
-    (IFD0, 0x0131): "Software",
+    0x010E: "ImageDescription",
+    0x010F: "Make",
+    0x0110: "Model",
+    0x0131: "Software",
 }
-_USER_COMMENT = (EXIF_IFD, 0x9286)
+_USER_COMMENT = 0x9286
 _IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 
@@ -109,12 +109,14 @@ class GeneratorsReader:
 
 
 def _exif_texts(block: bytes) -> Iterator[Text]:
-    fields = Tiff(block).fields()
-    for place, name in _EXIF_TEXTS.items():
-        if place in fields:
-            yield Text(name, decoded(fields[place]))
-    if _USER_COMMENT in fields:
-        yield Text("UserComment", _user_comment(fields[_USER_COMMENT], block))
+    tiff = Tiff(block)
+    for tag, name in _EXIF_TEXTS.items():
+        raw = tiff.field(IFD0, tag)
+        if raw:
+            yield Text(name, decoded(raw))
+    comment = tiff.field(EXIF_IFD, _USER_COMMENT)
+    if comment:
+        yield Text("UserComment", _user_comment(comment, block))
 
 
 def _user_comment(raw: bytes, block: bytes) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 
 IFD0, EXIF_IFD, GPS_IFD = "ifd0", "exif", "gps"
 
@@ -49,22 +51,26 @@ class Tiff:
         """Whether it begins with a TIFF header."""
         return bool(self._order)
 
-    def fields(self) -> dict[tuple[str, int], bytes]:
-        """Raw bytes of the fields of the first directory and of its EXIF and GPS directories; a tag counts once."""
-        found: dict[tuple[str, int], bytes] = {}
-        if not self.is_valid:
-            return found
-        todo = [(IFD0, self._number(4, 4))]
-        done: set[int] = set()
-        while todo:
-            name, at = todo.pop(0)
-            if at in done:
-                continue
-            done.add(at)
-            for entry in self._entries(at):
-                found.setdefault((name, entry.tag), self._raw(entry))
-                if name == IFD0 and entry.tag in _POINTERS:
-                    todo.append((_POINTERS[entry.tag], self._number(entry.value_at, 4)))
+    def field(self, directory: str, tag: int) -> bytes | None:
+        """Raw bytes of a field of the first directory, or of its EXIF or GPS directory; None when it is not there.
+
+        Args:
+            directory: ``IFD0``, ``EXIF_IFD`` or ``GPS_IFD``.
+            tag: tag number; where it stands several times, the first counts.
+        """
+        entry = self._index.get((directory, tag))
+        return None if entry is None else self._raw(entry)
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, int], Entry]:
+        found: dict[tuple[str, int], Entry] = {}
+        if self.is_valid:
+            for entry in self._entries(self._number(4, 4)):
+                found.setdefault((IFD0, entry.tag), entry)
+            for pointer, directory in _POINTERS.items():
+                if (IFD0, pointer) in found:
+                    for entry in self._entries(self._number(found[IFD0, pointer].value_at, 4)):
+                        found.setdefault((directory, entry.tag), entry)
         return found
 
     def is_bearable(self) -> bool:
@@ -77,7 +83,7 @@ class Tiff:
         work, at, seen = 0, self._number(4, 4), set[int]()
         while at and at not in seen:
             seen.add(at)
-            for directory in (at, *self._sub_directories(at)):
+            for directory in chain((at,), self._sub_directories(at)):  # lazily: there may be millions
                 work += self._work_of(directory)
                 if work > _MAX_WORK:
                     return False

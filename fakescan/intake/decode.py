@@ -46,10 +46,10 @@ class DecodedImage:
     """Frames or pages in the file; 1 for a still picture."""
     orientation: int | None
     """EXIF orientation as stored in the file, 1 to 8, or None."""
-    kind: ImageKind
-    """What sort of picture it is, told from its full size."""
     notes: tuple[str, ...] = ()
     """What was done to the picture that a reader of the report should know."""
+    kind: ImageKind | None = None
+    """What sort of picture it is, told from its full size; None when nobody looked."""
 
 
 def decode(data: bytes, *, name: str = "", limits: Limits | None = None, sha256: str = "") -> DecodedImage | Failure:
@@ -104,7 +104,7 @@ def _decoded(data: bytes, decoder: str, limits: Limits, digest: str) -> DecodedI
         # A copy is never the file's own lazy object, so that closing the file cannot touch it.
         final = fitted(upright.copy() if upright is opened else upright, limits.max_short_side_px)
         width, height, kind = upright.width, upright.height, kind_of(upright)
-    return DecodedImage(final, digest, width, height, frames, orientation, kind, tuple(notes))
+    return DecodedImage(final, digest, width, height, frames, orientation, tuple(notes), kind)
 
 
 def _orientation(image: Image.Image) -> object:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import codecs
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fakescan.core.records import Skipped
 from fakescan.intake import identify
+from fakescan.intake.entries import Entry, entries_of
 from fakescan.intake.ignore import IGNORE_FILE, Filters, IgnoreFile, ignored, read_ignore_file
 from fakescan.intake.read import read_head
 
 _NO_IMAGE = "neither looks like nor is named like an image"
-_WINDOWS_HIDDEN = 2
-_SPECIAL = {
-    stat.S_IFIFO: "a named pipe, not a file",
-    stat.S_IFSOCK: "a socket, not a file",
-    stat.S_IFCHR: "a device, not a file",
-    stat.S_IFBLK: "a device, not a file",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +122,12 @@ class _Walk:
 
     def _walked(self, top: Path) -> Iterator[Found | Skipped]:
         """The folder's files, those of its folders where they stand in the order; no recursion, so no depth limit."""
-        stack: list[tuple[Iterator[_Entry], tuple[IgnoreFile, ...]]] = []
+        stack: list[tuple[Iterator[Entry], tuple[IgnoreFile, ...]]] = []
 
         def enter(folder: Path, rules: tuple[IgnoreFile, ...]) -> Iterator[Found | Skipped]:
             self._seen.add(folder)
             try:
-                entries = _entries(folder)
+                entries = entries_of(folder)
             except OSError as fault:
                 yield self._closed_folder(folder, fault)
                 return
@@ -162,7 +155,7 @@ class _Walk:
             return Found(self._shown(folder), folder, by_hand=True)
         return Skipped(self._shown(folder), f"the folder cannot be read: {fault.strerror or 'unknown reason'}")
 
-    def _why_not_folder(self, entry: _Entry, rules: tuple[IgnoreFile, ...]) -> str | None:
+    def _why_not_folder(self, entry: Entry, rules: tuple[IgnoreFile, ...]) -> str | None:
         inside = self._inside(entry.path)
         excluded = self._filters.reason(inside, is_folder=True)
         if entry.path in self._folders or excluded:
@@ -173,7 +166,7 @@ class _Walk:
             return "a folder inside a folder, and only the folder itself was asked for"
         return ignored(rules, inside, is_folder=True)
 
-    def _file(self, entry: _Entry, rules: tuple[IgnoreFile, ...]) -> Found | Skipped:
+    def _file(self, entry: Entry, rules: tuple[IgnoreFile, ...]) -> Found | Skipped:
         if len(self._files) + len(self._folders) > 1:
             self._seen.add(entry.path)
         shown, inside = self._shown(entry.path), self._inside(entry.path)
@@ -198,71 +191,6 @@ class _Walk:
         return "" if relative == "." else relative
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """What a folder holds under one name."""
-
-    path: Path
-    is_folder: bool
-    is_hidden: bool
-    trouble: str | None
-    """Why it is no file that could be examined."""
-
-
-def _entries(folder: Path) -> Iterator[_Entry]:
-    """Entries in the order in which their full paths sort: a folder by its name and the separator after it."""
-
-    def key(item: os.DirEntry[str]) -> str:
-        try:
-            return item.name + "/" * item.is_dir(follow_symlinks=False)
-        except OSError:
-            return item.name
-
-    with os.scandir(folder) as listing:
-        items = sorted(listing, key=key)
-    return (_entry(folder / item.name, item) for item in items)
-
-
-def _entry(path: Path, item: os.DirEntry[str]) -> _Entry:
-    hidden = item.name.startswith(".")
-    try:
-        about = item.stat(follow_symlinks=False)
-    except OSError as fault:
-        return _Entry(path, False, hidden, f"cannot be looked at: {fault.strerror or 'unknown reason'}")
-    hidden = hidden or bool(getattr(about, "st_file_attributes", 0) & _WINDOWS_HIDDEN)
-    if _is_link(about):
-        return _Entry(path, False, hidden, _link_trouble(path))
-    if stat.S_ISDIR(about.st_mode):
-        return _Entry(path, True, hidden, None)
-    return _Entry(path, False, hidden, _special(about.st_mode))
-
-
-def _is_link(about: os.stat_result) -> bool:
-    """Links, and the junctions of Windows, which are no links to Python but lead elsewhere all the same."""
-    junction = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
-    return stat.S_ISLNK(about.st_mode) or (junction is not None and getattr(about, "st_reparse_tag", 0) == junction)
-
-
-def _link_trouble(path: Path) -> str | None:
-    """Why a link is not followed, or None when it leads to a regular file."""
-    try:
-        target = path.stat()
-    except FileNotFoundError:
-        return "a link that leads nowhere"
-    except OSError:
-        return "a link that leads back to itself, or nowhere"
-    if not stat.S_ISDIR(target.st_mode):
-        special = _special(target.st_mode)
-        return None if special is None else f"a link to {special}"
-    try:
-        loops = path.resolve() in path.parent.resolve().parents or path.resolve() == path.parent.resolve()
-    except (OSError, RuntimeError):
-        loops = True
-    if loops:
-        return "a link that leads back to a folder around it"
-    return "a link to a folder: give the folder itself to scan it"
-
-
 def _about_rules(rules: Sequence[IgnoreFile], folder: str) -> str:
     """What is said about a ``.fakescanignore`` itself."""
     own = rules[-1] if rules and rules[-1].folder == folder else None
@@ -270,11 +198,6 @@ def _about_rules(rules: Sequence[IgnoreFile], folder: str) -> str:
         return "should say what to leave out, but cannot be read"
     unused = f"; {own.left_out} of its lines mean nothing or too much, and were not used" if own.left_out else ""
     return f"says what to leave out{unused}"
-
-
-def _special(mode: int) -> str | None:
-    """Why an entry that is no folder is no regular file either, or None."""
-    return None if stat.S_ISREG(mode) else _SPECIAL.get(stat.S_IFMT(mode), "not a regular file")
 
 
 def _why_no_image(path: Path) -> str | None:

@@ -92,7 +92,7 @@ def fitted(image: Image.Image, short_side_px: int | None) -> Image.Image:
     if short_side_px is None or short <= short_side_px:
         return image
     size = (max(1, round(width * short_side_px / short)), max(1, round(height * short_side_px / short)))
-    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _range_of(image: Image.Image) -> tuple[float, float]:

@@ -23,8 +23,8 @@ END = {"is": "end"}
 
 _LENGTH_BYTES = 4
 _MAX_HEADER_BYTES = 16 * 1024 * 1024
-_STRIP_BYTES = 256 * 1024
 _PIXEL_BYTES = 3
+_STRIP_BYTES = 256 * 1024
 """Pixels travel in strips that fit the processor's cache; so a picture never lies twice in memory either."""
 
 
@@ -143,7 +143,7 @@ def receive_step(stream: BinaryIO, max_pixels: int) -> Step | None:
     raise WireError
 
 
-_IMAGE_FACTS = ("sha256", "width_px", "height_px", "frame_count", "orientation", "kind", "notes")
+_IMAGE_FACTS = ("sha256", "width_px", "height_px", "frame_count", "orientation", "notes", "kind")
 
 
 def _plain(record: Any) -> dict[str, Any]:
@@ -170,7 +170,8 @@ def _picture(stream: BinaryIO, header: Mapping[str, Any], max_pixels: int) -> Pi
         pixels = receive_bytes(stream, width * rows * _PIXEL_BYTES)
         image.paste(Image.frombuffer("RGB", (width, rows), pixels, "raw", "RGB", 0, 1), (0, top))
     facts = {name: header[name] for name in _IMAGE_FACTS}
-    decoded = DecodedImage(image, **{**facts, "kind": ImageKind(facts["kind"]), "notes": tuple(facts["notes"])})
+    kind = None if facts["kind"] is None else ImageKind(facts["kind"])
+    decoded = DecodedImage(image, **{**facts, "kind": kind, "notes": tuple(facts["notes"])})
     return Pictured(decoded, float(header["elapsed_s"]))
 
 

@@ -18,10 +18,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from transformers import LlavaForConditionalGeneration
 
+from fakescan.core.records import Failure
 from fakescan.errors import DataError
+from fakescan.intake.decode import decode
 from fakescan.model.build import load_base, tower_features
 from fakescan.model.images import Preprocessing, pixel_values
 from fakescan_trainer.data.augment import augmented
@@ -37,14 +39,15 @@ def feature_key(image: str, variant: int) -> str:
 
 
 def open_rgb(path: Path) -> Image.Image:
-    """Decode an image file as the scan does: first frame, orientation applied, alpha over mid-grey, RGB."""
-    with Image.open(path) as file:
-        image = ImageOps.exif_transpose(file)
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-            image = image.convert("RGBA")
-            ground = Image.new("RGBA", image.size, (128, 128, 128, 255))
-            image = Image.alpha_composite(ground, image)
-        return image.convert("RGB")
+    """Decode an image file with the scan's own decoder, so that training and inference see the same pixels.
+
+    Raises:
+        OSError: it cannot be decoded.
+    """
+    decoded = decode(path.read_bytes(), name=path.name)
+    if isinstance(decoded, Failure):
+        raise OSError(decoded.message)
+    return decoded.image
 
 
 def load_variant(root: Path, image: str, variant: int) -> Image.Image:

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fakescan.core.records import EvidenceStatus, Failure
+from fakescan.errors import FakescanError
+from fakescan.intake.decode import DecodedImage
+from fakescan.intake.discover import Found
+from fakescan.intake.examine import Examined
+from fakescan.intake.limits import Limits
+from fakescan.intake.pool import DecodePool
+from tests.support.pictures import png
+from tests.unit.intake.bad_readers import HERE
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps a limit on address space")
+
+
+def found(path: Path) -> Found:
+    return Found(path.name, path)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "a.png"
+    path.write_bytes(png(5))
+    return path
+
+
+def slow_picture(place: Path) -> Path:
+    """A picture of 90 megapixels: a small file that takes a while."""
+    path = place / "slow.png"
+    Image.new("1", (10_000, 9_000)).save(path)
+    return path
+
+
+def readers(*names: str) -> dict[str, str]:
+    return {name: f"{HERE}:{name}" for name in names}
+
+
+def statuses(examined: Examined) -> dict[str, EvidenceStatus]:
+    return {item.reader: item.status for item in examined.evidence}
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_everything_about_a_file_at_once(picture: Path, in_process: bool) -> None:
+    with DecodePool(readers=readers("Reader"), in_process=in_process) as pool:
+        examined = pool.examine(found(picture))
+    assert examined.failure is None
+    assert examined.image is not None
+    record = examined.record
+    assert (record.file.path, record.file.media_type) == ("a.png", "image/png")
+    assert record.file.sha256 == examined.image.sha256 == hashlib.sha256(png(5)).hexdigest()
+    assert (record.width_px, record.height_px, record.frame_count, record.orientation) == (320, 240, 1, None)
+    assert record.kind is not None
+    assert [(item.name, item.value) for item in examined.evidence] == [("size", str(len(png(5))))]
+    assert set(examined.timings_s) == {"read", "evidence", "decode"}
+    assert examined.image.image.tobytes() == Image.open(BytesIO(png(5))).convert("RGB").tobytes()
+
+
+def test_the_picture_of_a_worker_is_an_ordinary_one(picture: Path) -> None:
+    with DecodePool() as pool:
+        decoded = pool.decode(picture)
+    assert isinstance(decoded, DecodedImage)
+    assert decoded.image.mode == "RGB"
+    copy = decoded.image.copy()
+    decoded.image.putpixel((0, 0), (1, 2, 3))
+    assert copy.getpixel((0, 0)) != (1, 2, 3)
+
+
+def test_bytes_are_decoded_too() -> None:
+    with DecodePool() as pool:
+        decoded = pool.decode(png(9))
+        empty = pool.decode(b"")
+    assert isinstance(decoded, DecodedImage)
+    assert decoded.sha256 == hashlib.sha256(png(9)).hexdigest()
+    assert isinstance(empty, Failure)
+    assert empty.code == "empty-file"
+
+
+def test_the_process_loads_no_model_library(picture: Path) -> None:
+    with DecodePool(readers=readers("Torch")) as pool:
+        examined = pool.examine(found(picture))
+    assert [item.value for item in examined.evidence] == [""]
+
+
+@pytest.mark.parametrize("name", ["Hanging", "Dying", "Raising"])
+def test_a_bad_reader_costs_its_evidence_and_nothing_else(picture: Path, name: str) -> None:
+    with DecodePool(limits=Limits(timeout_s=3.0), readers=readers("Reader", name)) as pool:
+        examined = pool.examine(found(picture))
+        again = pool.decode(picture)
+    assert examined.image is not None
+    assert statuses(examined) == {"bad": EvidenceStatus.FIRED, name: EvidenceStatus.FAILED}
+    assert isinstance(again, DecodedImage)
+
+
+@LINUX
+def test_a_greedy_reader_meets_the_memory_limit(picture: Path) -> None:
+    with DecodePool(readers=readers("Greedy")) as pool:
+        examined = pool.examine(found(picture))
+    assert examined.image is not None
+    assert statuses(examined) == {"Greedy": EvidenceStatus.FAILED}
+
+
+@LINUX
+def test_too_little_memory_is_an_error_of_the_file(tmp_path: Path, picture: Path) -> None:
+    with DecodePool(limits=Limits(memory_bytes=300_000_000)) as pool:
+        assert isinstance(pool.decode(picture), DecodedImage)
+        failure = pool.decode(slow_picture(tmp_path))
+        assert isinstance(pool.decode(picture), DecodedImage)
+    assert isinstance(failure, Failure)
+    assert failure.code == "out-of-memory"
+
+
+def test_a_file_that_takes_too_long_is_an_error(tmp_path: Path, picture: Path) -> None:
+    with DecodePool(limits=Limits(timeout_s=0.2)) as pool:
+        examined = pool.examine(found(slow_picture(tmp_path)))
+    assert examined.failure is not None
+    assert examined.failure.code == "timeout"
+    assert examined.record.file.path == "slow.png"
+    assert examined.record.file.size_bytes > 0
+
+
+def test_a_crash_of_the_decoder_is_an_error_with_what_was_known(tmp_path: Path) -> None:
+    path = slow_picture(tmp_path)
+    with DecodePool(readers=readers("TimeBomb")) as pool:
+        examined = pool.examine(found(path))
+    assert examined.failure is not None
+    assert examined.failure.code == "decoder-crashed"
+    assert examined.record.file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert statuses(examined) == {"TimeBomb": EvidenceStatus.SILENT}
+
+
+def test_a_file_is_not_blamed_for_what_another_one_did(picture: Path) -> None:
+    with DecodePool(readers=readers("DyingSecond", "Reader")) as pool:
+        for _ in range(3):
+            examined = pool.examine(found(picture))
+            assert examined.image is not None
+            assert statuses(examined) == {"DyingSecond": EvidenceStatus.SILENT, "bad": EvidenceStatus.FIRED}
+
+
+def test_noise_on_the_standard_streams_reaches_nobody(picture: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with DecodePool(readers=readers("Noisy")) as pool:
+        assert pool.examine(found(picture)).image is not None
+    assert capfd.readouterr() == ("", "")
+
+
+def test_several_threads_share_the_processes(tmp_path: Path) -> None:
+    paths = []
+    for seed in range(12):
+        paths.append(tmp_path / f"{seed}.png")
+        paths[-1].write_bytes(png(seed))
+    with DecodePool(2) as pool, ThreadPoolExecutor(4) as threads:
+        digests = [each.record.file.sha256 for each in threads.map(lambda path: pool.examine(found(path)), paths)]
+    assert digests == [hashlib.sha256(png(seed)).hexdigest() for seed in range(12)]
+
+
+def test_closing_ends_what_is_under_way(picture: Path) -> None:
+    pool = DecodePool(readers=readers("Hanging"), limits=Limits(timeout_s=30))
+    faults: list[BaseException] = []
+
+    def examine() -> None:
+        try:
+            pool.examine(found(picture))
+        except FakescanError as fault:
+            faults.append(fault)
+
+    thread = threading.Thread(target=examine)
+    thread.start()
+    time.sleep(1.0)
+    pool.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert len(faults) == 1
+    with pytest.raises(FakescanError, match="ended"):
+        pool.decode(picture)
+
+
+def test_a_process_that_cannot_start_is_said_once_and_clearly(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(picture.parent / "no-python"))
+    with DecodePool() as pool, pytest.raises(FakescanError, match="does not start"):
+        pool.decode(picture)
+
+
+@POSIX
+@pytest.mark.parametrize(("how", "hangs"), [("SIGINT", "1"), ("SIGKILL", "")])
+def test_no_process_outlives_the_program(picture: Path, tmp_path: Path, how: str, hangs: str) -> None:
+    program = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from fakescan.intake.discover import Found\n"
+        "from fakescan.intake.pool import DecodePool\n"
+        "with DecodePool(readers={'tells': sys.argv[2]}) as pool:\n"
+        "    pool.examine(Found('a', Path(sys.argv[1])))\n"
+        "    time.sleep(60)\n"
+    )
+    told = tmp_path / "pid"
+    environment = {
+        **os.environ,
+        "BAD_READER_TELLS": str(told),
+        "BAD_READER_HANGS": hangs,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    started = subprocess.Popen(
+        [sys.executable, "-c", program, str(picture), f"{HERE}:HangingAndTelling"],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: told.is_file() and told.read_text() != "")
+    time.sleep(0.2)
+    started.send_signal(getattr(signal, how))
+    started.wait(20)
+    number = int(told.read_text())
+    wait_until(lambda: not is_running(number))
+
+
+def wait_until(holds: object, seconds_s: float = 20.0) -> None:
+    end = time.monotonic() + seconds_s
+    while not holds():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def is_running(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    # A process without a parent stays listed until somebody collects it.
+    state = Path(f"/proc/{number}/stat")
+    return not (state.is_file() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def test_a_pool_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        DecodePool(0)
