@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 class Targets:
     """What the band is chosen for."""
 
-    real_called_fake: float = 0.03
+    real_called_fake: float = 0.06
     """At most this weighted share of real images may be called fake."""
     fake_called_real: float = 0.10
     """At most this weighted share of fakes may be called real."""

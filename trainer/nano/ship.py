@@ -20,13 +20,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fakescan.core.records import Calibration, ScoreKind
+from fakescan.core.records import Calibration, ImageKind, ScoreKind
+from fakescan.intake.scope import kind_of
 from fakescan.model.build import visual_tokens
 from fakescan.model.checkpoints.ours import ADAPTER, LoadedModel, file_sha256, load_checkpoint, read_info, write_info
 from fakescan.model.mapper import derive_anchors
 from fakescan.model.prompt import TEMPLATES
 from fakescan_trainer.calibrate import calibrate
 from fakescan_trainer.config import DataConfig, LoraConfig, ModelConfig, TrainConfig
+from fakescan_trainer.data.features import open_rgb
 from fakescan_trainer.data.source import TrainingData
 from fakescan_trainer.encode import RowEncoder
 from fakescan_trainer.evaluate.detection import auc
@@ -50,13 +52,14 @@ def calibrate_before(loaded: LoadedModel, root: Path, cache: Path) -> Calibratio
         loaded.tokenizer, TEMPLATES[info.template], loaded.llava.config.image_token_id,
         visual_tokens(loaded.llava, info.preprocessing.views), leak=False, max_text_tokens=200,
     )  # fmt: skip
-    records = data.validation
+    # kinds without measured rates get no verdict from the model, so they must not move its threshold either
+    records = [r for r in data.validation if kind_of(open_rgb(root / r.image)) is ImageKind.PHOTO]
     scores = triage_scores(network, encoder, data, records, torch.device("cpu"))
     labels = np.array([float(record.label == "fake") for record in records])
     sources = len({record.source for record in records})
     words = (
-        f"{len(records)} images ({int(labels.sum())} AI-generated, {int((1 - labels).sum())} real) "
-        f"of {sources} sources held out of training"
+        f"{len(records)} photographs and photo-like pictures ({int(labels.sum())} AI-generated, "
+        f"{int((1 - labels).sum())} real) of {sources} sources held out of training"
     )
     print(f"held out: {words}; AUC {auc(labels, scores):.4f}")
     return calibrate(scores, labels, source_weights(records), words)
