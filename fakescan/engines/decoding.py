@@ -15,8 +15,8 @@ from transformers import DynamicCache, LlavaForConditionalGeneration
 
 from fakescan.model.build import encoder_outputs
 
-Choose = Callable[[torch.Tensor], torch.Tensor]
-"""Logits (B, V) to token ids (B,)."""
+Choose = Callable[[torch.Tensor, Sequence[Sequence[int]]], torch.Tensor]
+"""Logits (B, V), which it may change, and each row's tokens so far to token ids (B,)."""
 
 
 class Sequences:
@@ -94,8 +94,8 @@ class Sequences:
         active = [True] * rows
         for _ in range(limit):
             logits = self.next_logits()
-            chosen = choose(logits).tolist()
             kept = logits[:, list(watch)].cpu() if watch else None
+            chosen = choose(logits, tokens).tolist()
             for row in range(rows):
                 if active[row]:
                     tokens[row].append(chosen[row])

@@ -19,7 +19,7 @@ from PIL import Image
 from fakescan.core.answer import LONG_CONCLUSION, SUMMARY_TEXT, close_tag, open_tag, parse_answer, wrapped
 from fakescan.core.calibration import calibration_of, probability, rounded, side
 from fakescan.core.records import Calibration, Failure, Label, LogitPair, ModelIdentity, Prediction, ScoreKind, Stage
-from fakescan.engines.choosing import Sampler, greedy
+from fakescan.engines.choosing import Greedy, Sampler
 from fakescan.engines.decoding import Sequences
 from fakescan.engines.device import Placement
 from fakescan.engines.int8 import quantise_linears
@@ -31,8 +31,12 @@ from fakescan.model.mapper import derive_anchors, locate
 from fakescan.model.prompt import TEMPLATES, build_prompt
 from fakescan.protocols import RgbImage
 
-TEXT_LIMIT_TOKENS = 224
-"""Caption and reasoning together; the longest training text has about 210 tokens."""
+CAPTION_LIMIT_TOKENS = 90
+"""The longest training caption has about 80 tokens."""
+REASONING_LIMIT_TOKENS = 180
+"""The longest training reasoning has about 170 tokens."""
+NO_REPEAT_TOKENS = 4
+"""Runs of so many tokens occur once in a forced text: small models turn in circles otherwise."""
 FREE_LIMIT_TOKENS = 512
 """The authors' max_new_tokens."""
 TAIL_TOKENS = 10
@@ -51,8 +55,12 @@ class EngineOptions:
     """Nothing forced, drawn at temperature 0.2: the paper's way."""
     seed: int = 0
     """Of drawn text."""
-    text_limit_tokens: int = TEXT_LIMIT_TOKENS
-    """Free tokens of a forced answer at most."""
+    caption_limit_tokens: int = CAPTION_LIMIT_TOKENS
+    """Free tokens of a forced answer's caption at most."""
+    reasoning_limit_tokens: int = REASONING_LIMIT_TOKENS
+    """Free tokens of its reasoning at most."""
+    no_repeat_tokens: int = NO_REPEAT_TOKENS
+    """Length of the runs that may not occur twice in a stage; 0 allows all."""
 
 
 class PlainEngine:
@@ -173,33 +181,40 @@ class PlainEngine:
     def _forced_answers(
         self, sequences: Sequences, predictions: list[Prediction], digests: Sequence[str]
     ) -> list[Prediction]:
-        """Text between forced pieces, then the forced conclusion."""
+        """Caption and reasoning between forced pieces, then the forced conclusion."""
         del digests  # greedy text needs no random numbers
         sides = [self.steered_side(cast(LogitPair, prediction.before)) for prediction in predictions]
         sequences.append([self.prompt.opening[taken] for taken in sides])
-        tokens, _ = sequences.generate(
-            greedy, lambda _, so_far: self._reasoning_ended(so_far), self.options.text_limit_tokens
-        )
-        closed = [self._reasoning_ended(row) for row in tokens]
-        # A text cut off at the limit still gets its closing tag, so that the mapper reads the place it was trained on.
-        missing = [() if ended else self.prompt.reasoning_end for ended in closed]
-        sequences.append([tuple(tail) + self.prompt.conclusion for tail in missing])
-        answered = [
-            self._answer_tokens(self.prompt.opening[None]) + len(row) + len(tail) + len(self.prompt.conclusion)
-            for row, tail in zip(tokens, missing, strict=True)
-        ]
-        pairs = self._pairs(sequences, answered)
+        captions = self._stage(sequences, Stage.CAPTION, self.options.caption_limit_tokens)
+        # A stage cut off at its limit still gets its closing tag, so that the mapper reads the place it was trained on.
+        ends = [() if self._ended(row, Stage.CAPTION) else self.prompt.caption_end for row in captions]
+        sequences.append([tuple(end) + self.prompt.reasoning_start for end in ends])
+        reasonings = self._stage(sequences, Stage.REASONING, self.options.reasoning_limit_tokens)
+        tails = [() if self._ended(row, Stage.REASONING) else self.prompt.reasoning_end for row in reasonings]
+        sequences.append([tuple(tail) + self.prompt.conclusion for tail in tails])
+        forced = self._answer_tokens(self.prompt.opening[None]) + len(self.prompt.reasoning_start)
+        free = [len(c) + len(e) + len(r) + len(t) for c, e, r, t in zip(captions, ends, reasonings, tails, strict=True)]
+        pairs = self._pairs(sequences, [forced + count + len(self.prompt.conclusion) for count in free])
         results = []
-        for prediction, taken, row, pair in zip(predictions, sides, tokens, pairs, strict=True):
+        for prediction, taken, caption, reasoning, pair in zip(
+            predictions, sides, captions, reasonings, pairs, strict=True
+        ):
             word = "fake" if pair.fake > pair.real else "real"
             text = (
-                f"{wrapped(Stage.SUMMARY, SUMMARY_TEXT)}\n{open_tag(Stage.CAPTION)}{self._text(row)}\n"
+                f"{wrapped(Stage.SUMMARY, SUMMARY_TEXT)}\n{open_tag(Stage.CAPTION)}{self._text(caption)}\n"
+                f"{open_tag(Stage.REASONING)}{self._text(reasoning)}\n"
                 f"{open_tag(Stage.CONCLUSION)} {LONG_CONCLUSION} {word}. {close_tag(Stage.CONCLUSION)}"
             )
-            results.append(
-                replace(prediction, after=pair, stages=parse_answer(text), steered_to=taken, tokens=len(row))
-            )
+            written = len(caption) + len(reasoning)
+            results.append(replace(prediction, after=pair, stages=parse_answer(text), steered_to=taken, tokens=written))
         return results
+
+    def _stage(self, sequences: Sequences, stage: Stage, limit: int) -> list[list[int]]:
+        """The model's own words of one stage, up to its closing tag or the limit."""
+        tokens, _ = sequences.generate(
+            Greedy(self.options.no_repeat_tokens), lambda _, so_far: self._ended(so_far, stage), limit
+        )
+        return tokens
 
     def _free_answers(
         self, sequences: Sequences, predictions: list[Prediction], digests: Sequence[str]
@@ -224,10 +239,10 @@ class PlainEngine:
         text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
         return text
 
-    def _reasoning_ended(self, tokens: list[int]) -> bool:
+    def _ended(self, tokens: list[int], stage: Stage) -> bool:
         if tokens and tokens[-1] == self.prompt.end_id:
             return True
-        return close_tag(Stage.REASONING) in self._text(tokens[-TAIL_TOKENS:])
+        return close_tag(stage) in self._text(tokens[-TAIL_TOKENS:])
 
 
 def _placed(llava: Any, placement: Placement) -> Any:

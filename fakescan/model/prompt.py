@@ -111,6 +111,10 @@ class PromptIds:
     """From after ``</REASONING>`` to before real/fake."""
     closing: dict[Label, tuple[int, ...]]
     """real or fake, full stop, ``</CONCLUSION>`` and the end of the answer."""
+    caption_end: tuple[int, ...]
+    """Ids of ``</CAPTION>`` after a word."""
+    reasoning_start: tuple[int, ...]
+    """From after ``</CAPTION>`` to before the first word of the reasoning."""
     reasoning_end: tuple[int, ...]
     """Ids of ``</REASONING>`` after a word."""
     end_id: int
@@ -166,6 +170,8 @@ def build_prompt(
             side: ids(LONG_CONCLUSION, f" {side.value}. {close_tag(Stage.CONCLUSION)}{template.end}")
             for side in (Label.REAL, Label.FAKE)
         },
+        caption_end=ids("A sentence.", f" {close_tag(Stage.CAPTION)}"),
+        reasoning_start=ids(close_tag(Stage.CAPTION), f"\n{open_tag(Stage.REASONING)}"),
         reasoning_end=ids("A sentence.", " " + after_reasoning),
         end_id=ends[0],
         image_id=image_id,

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from fakescan.core.answer import close_tag, open_tag
-from fakescan.core.records import Label, Stage
+from fakescan.core.records import Label
 from fakescan.model.prompt import CAPTION_QUESTION, ChatTemplate, PromptIds, Tokenizer, build_prompt
 from fakescan_trainer.data.mmfr import Record
 
@@ -58,7 +57,7 @@ class RowEncoder:
         self.template = template
         self.leak = leak
         self.max_text_tokens = max_text_tokens
-        self._between = self._ids("A sentence.", f" {close_tag(Stage.CAPTION)}\n{open_tag(Stage.REASONING)}")
+        self._between = [*self.prompt.caption_end, *self.prompt.reasoning_start]
 
     def _ids(self, before: str, text: str) -> list[int]:
         head = self.tokenizer.encode(before, add_special_tokens=False)

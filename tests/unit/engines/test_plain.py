@@ -13,12 +13,13 @@ from PIL import Image
 from fakescan import engines
 from fakescan.core.records import Calibration, Failure, Label, LogitPair, Prediction, ScoreKind, Stage
 from fakescan.engines import device as device_module
+from fakescan.engines.choosing import Greedy
 from fakescan.engines.device import choose_placement
 from fakescan.engines.plain import EngineOptions, PlainEngine
 from fakescan.errors import ConfigError, ModelError
 from fakescan.model.build import load_base, load_tokenizer
 from fakescan.model.checkpoints.ours import CheckpointInfo, LoadedModel
-from fakescan.model.images import Preprocessing
+from fakescan.model.images import Preprocessing, pixel_values
 from fakescan.protocols import Engine
 from tests.tiny import make_base
 
@@ -54,7 +55,7 @@ def engine(
     )
     torch.manual_seed(0)  # a base without a checkpoint gets a fresh projector
     loaded = LoadedModel(info, load_base(base, projector_pooling=2), load_tokenizer(base))
-    options = {"text_limit_tokens": 24} | options
+    options = {"caption_limit_tokens": 10, "reasoning_limit_tokens": 14} | options
     return PlainEngine(loaded, choose_placement("cpu", dtype), EngineOptions(**options))
 
 
@@ -109,25 +110,24 @@ def test_triage_is_the_first_score_without_text(base: Path) -> None:
 def test_both_scores_equal_a_plain_forward_pass_without_cache(base: Path) -> None:
     """The cut-back cache, masks and positions against transformers' own forward over the whole sequence."""
     ours = engine(base, batch_size=5)
-    tokens: dict[int, list[list[int]]] = {}
-    original = ours._reasoning_ended
+    stages: list[list[list[int]]] = []
+    original = ours._stage
 
-    def record(row: list[int]) -> bool:
-        tokens[id(row)] = [row]
-        return original(row)
+    def record(*arguments: Any) -> list[list[int]]:
+        stages.append(original(*arguments))
+        return stages[-1]
 
-    ours._reasoning_ended = record  # type: ignore[method-assign,assignment]
+    ours._stage = record  # type: ignore[method-assign]
     results = predictions(ours.infer(PICTURES))
-    rows = [held[0] for held in tokens.values()][:5]
     prompt = ours.prompt
-    from fakescan.model.images import pixel_values
-
-    for picture, result, row in zip(PICTURES, results, rows, strict=True):
+    for picture, result, caption, reasoning in zip(PICTURES, results, *stages, strict=True):
         pixels = pixel_values([picture.image], ours.info.preprocessing)
-        tail = () if original(row) else prompt.reasoning_end
+        end = () if ours._ended(caption, Stage.CAPTION) else prompt.caption_end
+        tail = () if ours._ended(reasoning, Stage.REASONING) else prompt.reasoning_end
+        text = (*caption, *end, *prompt.reasoning_start, *reasoning, *tail)
         sequences = {
             "before": (*prompt.head, *prompt.before),
-            "after": (*prompt.head, *prompt.opening[result.steered_to], *row, *tail, *prompt.conclusion),
+            "after": (*prompt.head, *prompt.opening[result.steered_to], *text, *prompt.conclusion),
         }
         for name, ids in sequences.items():
             with torch.inference_mode():
@@ -137,8 +137,17 @@ def test_both_scores_equal_a_plain_forward_pass_without_cache(base: Path) -> Non
             assert float(logits[ours.anchors.fake_id]) == pytest.approx(pair.fake, abs=1e-4)
 
 
+def test_no_run_of_tokens_is_repeated() -> None:
+    logits = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
+    assert Greedy(2)(logits.clone(), [[2, 3, 1, 2]]).tolist() == [2]  # "2 3" was there, so 3 is out
+    assert Greedy(2)(logits.clone(), [[1, 3, 0, 2]]).tolist() == [3]
+    assert Greedy(4)(logits.clone(), [[0, 1, 2, 3, 0, 1, 2]]).tolist() == [2]
+    assert Greedy(0)(logits.clone(), [[3, 3, 3, 3]]).tolist() == [3]
+    assert Greedy(4)(logits.clone(), [[]]).tolist() == [3]
+
+
 def test_every_picture_gets_both_scores_whatever_the_text(base: Path) -> None:
-    for prediction in predictions(engine(base, text_limit_tokens=3).infer(PICTURES)):
+    for prediction in predictions(engine(base, caption_limit_tokens=2, reasoning_limit_tokens=3).infer(PICTURES)):
         assert prediction.after is not None
         stages = {stage.stage: stage for stage in prediction.stages}
         assert stages[Stage.SUMMARY].complete
