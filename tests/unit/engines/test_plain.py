@@ -117,7 +117,7 @@ def test_both_scores_equal_a_plain_forward_pass_without_cache(base: Path) -> Non
         stages.append(original(*arguments))
         return stages[-1]
 
-    ours._stage = record  # type: ignore[method-assign]
+    ours._stage = record  # type: ignore[method-assign,assignment]
     results = predictions(ours.infer(PICTURES))
     prompt = ours.prompt
     for picture, result, caption, reasoning in zip(PICTURES, results, *stages, strict=True):
