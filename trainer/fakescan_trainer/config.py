@@ -90,6 +90,9 @@ class LossConfig:
     """Language modelling on short rows."""
     label_smoothing: float = 0.0
     """Of the mapper's labels, in [0, 0.5)."""
+    soft_targets: float = 0.0
+    """Share, in [0, 1], of the probe's out-of-fold P(fake) in what the mapper of a short row aims at; the rest is the
+    label. A model that sees its training images often fits their labels perfectly, and its score saturates."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ class Row:
     """1 = fake, 0 = real, -1 = none."""
     index: int
     """Position of the real/fake token, -1 where there is none. The logits one position earlier predict it."""
+    aim: float
+    """P(fake) that the mapper's loss aims at: the label, or something softer."""
     score: bool
     """Whether the mapper's loss counts the row: not where the prompt already names the side."""
     caption_span: tuple[int, int]
@@ -63,14 +65,20 @@ class RowEncoder:
         head = self.tokenizer.encode(before, add_special_tokens=False)
         return self.tokenizer.encode(before + text, add_special_tokens=False)[len(head) :]
 
-    def short(self, record: Record) -> Row:
-        """Question, conclusion forced, real/fake."""
+    def short(self, record: Record, aim: float | None = None) -> Row:
+        """Question, conclusion forced, real/fake.
+
+        Args:
+            record: the image.
+            aim: P(fake) for the mapper's loss, where it is not the label.
+        """
         if record.label is None:
             raise ValueError(f"{record.image} has no label")
         forced, closing = self.prompt.head + self.prompt.before, self.prompt.closing[record.label]
         ids = forced + closing
         supervised = (False,) * len(forced) + (True,) * len(closing)
-        return Row(ids, supervised, int(record.label is Label.FAKE), len(forced), True, (0, 0), (0, 0))
+        label = int(record.label is Label.FAKE)
+        return Row(ids, supervised, label, len(forced), float(label) if aim is None else aim, True, (0, 0), (0, 0))
 
     def full(self, record: Record, *, steered: bool) -> Row:
         """All four stages. Steered rows leave the forced pieces unsupervised, since inference always forces them."""
@@ -96,8 +104,8 @@ class RowEncoder:
         span = (start, start + len(caption))
         reason_from = span[1] + len(self._between)
         return Row(
-            ids, tuple(supervised), int(record.label is Label.FAKE), index, not steered, span,
-            (reason_from, reason_from + len(reasoning)),
+            ids, tuple(supervised), int(record.label is Label.FAKE), index, float(record.label is Label.FAKE),
+            not steered, span, (reason_from, reason_from + len(reasoning)),
         )  # fmt: skip
 
     def caption(self, record: Record) -> Row:
@@ -113,7 +121,7 @@ class RowEncoder:
             words = self.tokenizer.encode(record.caption, add_special_tokens=False)[: self.max_text_tokens]
         ids = (*head, *words, self.prompt.end_id)
         supervised = (False,) * len(head) + (True,) * (len(words) + 1)
-        return Row(ids, supervised, -1, -1, False, (len(head), len(head) + len(words)), (0, 0))
+        return Row(ids, supervised, -1, -1, 0.0, False, (len(head), len(head) + len(words)), (0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,8 @@ class Batch:
     """(B,) int64."""
     index: torch.Tensor
     """(B,) int64."""
+    aim: torch.Tensor
+    """(B,) float32."""
     score: torch.Tensor
     """(B,) bool."""
     caption_mask: torch.Tensor
@@ -164,6 +174,6 @@ def collate(rows: Sequence[Row], pad_id: int) -> Batch:
     return Batch(
         ids, spans([(0, len(row.ids)) for row in rows]), targets,
         torch.tensor([row.label for row in rows]), torch.tensor([row.index for row in rows]),
-        torch.tensor([row.score for row in rows]),
+        torch.tensor([row.aim for row in rows]), torch.tensor([row.score for row in rows]),
         spans([row.caption_span for row in rows]), spans([row.reasoning_span for row in rows]),
     )  # fmt: skip

@@ -121,6 +121,10 @@ def contradictions(config: TrainConfig) -> list[str]:
         faults.append("mapper.tau and facl.temperature must be above 0")
     if not 0 <= config.loss.label_smoothing < 0.5:
         faults.append("loss.label_smoothing: must be in [0, 0.5)")
+    if not 0 <= config.loss.soft_targets <= 1:
+        faults.append("loss.soft_targets: must be in [0, 1]")
+    if config.loss.soft_targets and all(stage.task != "probe" for stage in config.stages):
+        faults.append("loss.soft_targets: needs a probe stage, whose out-of-fold probabilities they are")
     if not 0 <= config.data.steer <= 1:
         faults.append("data.steer: must be in [0, 1]")
     for number, stage in enumerate(config.stages):

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from fakescan.errors import ConfigError, DataError, ModelError
+from fakescan.errors import ConfigError, ModelError
 from fakescan.model.build import load_base, load_tokenizer, visual_tokens
 from fakescan.model.images import Preprocessing
 from fakescan.model.mapper import derive_anchors
@@ -31,10 +31,12 @@ from fakescan_trainer.evaluate.validation import evaluate
 from fakescan_trainer.export import export_checkpoint
 from fakescan_trainer.network import ForensicNetwork
 from fakescan_trainer.record import MetricsFile
-from fakescan_trainer.sampling import Sampler, source_weights
+from fakescan_trainer.sampling import samplers_of, source_weights
 from fakescan_trainer.schedule import cosine_with_warmup, steps_of
 from fakescan_trainer.state import Position, load_position, load_progress, load_weights, save_state, seed_everything
 from fakescan_trainer.watch import SILENT, TrainObserver
+
+SOFT_TARGETS = "soft_targets.json"
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Trainer:
         self._standardise()
         self.position = Position()
         self.losses: list[float] = []
+        self.soft: dict[str, float] = {}
+        """Out-of-fold P(fake) by image, once the probe stage is done."""
 
     def _standardise(self) -> None:
         """Channel statistics of a pooled projector, from cached features of training images."""
@@ -108,6 +112,8 @@ class Trainer:
         if resume:
             self.position = load_position(last)
             load_weights(last, self.network)
+            if (soft := self.out / SOFT_TARGETS).is_file():
+                self.soft = json.loads(soft.read_text("utf-8"))
         elif last.exists():
             raise ConfigError([f"run.out: {self.out} holds a run already"], "choose another folder, or add --resume")
         self.out.mkdir(parents=True, exist_ok=True)
@@ -138,16 +144,17 @@ class Trainer:
         if not isinstance(projector, PooledProjector):
             raise ConfigError(["stages: a probe needs model.projector_pooling above 1"], "remove the probe stage")
         self.watch.stage_started(stage.name, 1, 0)
-        rng = np.random.default_rng(self.config.run.seed)
-        records, features = self.data.labelled, []
-        for start in range(0, len(records), 64):
-            pooled = self.data.vision(records[start : start + 64], rng)[:, 0]
-            features.append(projector.standardised(pooled.to(projector.feature_mean.device))[:, 0])
+        records = self.data.labelled
+        stacked = probe.class_tokens(projector, self.data, records, np.random.default_rng(self.config.run.seed))
         labels = torch.tensor([float(record.label == "fake") for record in records])
         weights = torch.from_numpy(source_weights(records)).float()
-        stacked = torch.cat(features).cpu()
         weight, bias = probe.fit_probe(stacked, labels, weights, stage.weight_decay)
         probe.start_from_probe(self.network.llava, self.anchors, weight.to(stacked), bias.to(stacked))
+        if self.config.loss.soft_targets:
+            sources = [record.source for record in records]
+            p = probe.out_of_fold(stacked, labels, weights, sources, stage.weight_decay)
+            self.soft = {record.image: round(float(value), 6) for record, value in zip(records, p, strict=True)}
+            (self.out / SOFT_TARGETS).write_text(json.dumps(self.soft), "utf-8")
         self.position.total_steps += 1
         self.watch.step(1, {"probe_logit_spread": float((stacked @ weight).std())})
 
@@ -173,7 +180,7 @@ class Trainer:
         if resume:
             load_progress(self.out / "last", optimizer)
         network, optimizer = accelerator.prepare(self.network, optimizer)
-        samplers = self._samplers(stage)
+        samplers = samplers_of(stage, data, config.run.seed, balance=config.data.balance)
         self.watch.stage_started(stage.name, total, self.position.step)
         sums: dict[str, list[float]] = defaultdict(list)
         clock = time.monotonic()
@@ -204,22 +211,6 @@ class Trainer:
             if config.run.save_every and (step + 1) % config.run.save_every == 0 and step + 1 < total:
                 self._save(optimizer)
             clock = time.monotonic()
-
-    def _samplers(self, stage: StageConfig) -> dict[str, tuple[Sampler, list[Any], int]]:
-        """Kind of row to its sampler, its records and its rows a micro-batch."""
-        pools = {
-            "full": (self.data.full, stage.full),
-            "short": (self.data.labelled, stage.short),
-            "caption": (self.data.captions, stage.captions),
-        }
-        balance, samplers = self.config.data.balance, {}
-        for offset, (kind, (records, size)) in enumerate(pools.items()):
-            if size and (stage.task == "joint" or kind == "caption"):
-                if not records:
-                    raise DataError(f"stage {stage.name} wants {kind} rows and there are none", "check the data files")
-                seed = self.config.run.seed * 1000 + offset * 100 + len(stage.name)
-                samplers[kind] = (Sampler(records, seed, balance=balance and kind != "caption"), records, size)
-        return samplers
 
     def _step(
         self, stage: StageConfig, step: int, network: Any, optimizer: Any, samplers: dict[str, Any]
@@ -255,7 +246,14 @@ class Trainer:
     def _row(self, kind: str, record: Any, rng: np.random.Generator) -> Row:
         if kind == "full":
             return self.encoder.full(record, steered=bool(rng.random() < self.config.data.steer))
-        return self.encoder.short(record) if kind == "short" else self.encoder.caption(record)
+        return self.encoder.short(record, self._aim(record)) if kind == "short" else self.encoder.caption(record)
+
+    def _aim(self, record: Any) -> float | None:
+        """What the mapper of a short row aims at: label and out-of-fold probability mixed, or None for the label."""
+        share = self.config.loss.soft_targets
+        if not share or record.image not in self.soft:
+            return None
+        return (1 - share) * float(record.label == "fake") + share * self.soft[record.image]
 
     def _evaluate(self, metrics_file: MetricsFile, stage: str) -> dict[str, float]:
         metrics = evaluate(self.network, self.encoder, self.data, self.config.run.eval_rows, self.accelerator.device)

@@ -25,7 +25,7 @@ def lm_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 def cpm_bce_loss(
     class_logits: torch.Tensor,
-    labels: torch.Tensor,
+    targets: torch.Tensor,
     valid: torch.Tensor,
     mapper: ProbabilityMapper,
     *,
@@ -35,14 +35,14 @@ def cpm_bce_loss(
 
     Args:
         class_logits: (B, 2), the logits of real and fake at the index; anything where there is none.
-        labels: (B,), 1 = fake.
+        targets: (B,), in [0, 1], 1 = fake: labels, or probabilities.
         valid: (B,) bool, whether a row has an index.
         mapper: holds tau.
-        smoothing: how far labels are moved towards 0.5.
+        smoothing: how far targets are moved towards 0.5.
     """
     score = mapper(class_logits[:, 0], class_logits[:, 1])
-    targets = labels.float() * (1 - 2 * smoothing) + smoothing
-    rows = functional.binary_cross_entropy_with_logits(score, targets, reduction="none")
+    smoothed = targets.float() * (1 - 2 * smoothing) + smoothing
+    rows = functional.binary_cross_entropy_with_logits(score, smoothed, reduction="none")
     # the authors' denominator, so that a batch without any index gives exactly 0
     return (rows * valid).sum() / (valid.sum() + 1e-6)
 

@@ -107,7 +107,7 @@ class ForensicNetwork(nn.Module):
         pairs = self.class_logits(states, batch.index)
         return cpm_bce_loss(
             pairs,
-            batch.labels,
+            batch.aim,
             batch.score & (batch.index > 0),
             self.mapper,
             smoothing=self.config.loss.label_smoothing,

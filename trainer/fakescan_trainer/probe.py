@@ -8,15 +8,45 @@ that of "fake": the first visual token then reads like the word that the conclus
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch.nn import functional
 from transformers import LlavaForConditionalGeneration
 
 from fakescan.model.mapper import Anchors
 from fakescan.model.projector import PooledProjector
+from fakescan_trainer.calibrate import fit_platt
+from fakescan_trainer.data.mmfr import Record
+from fakescan_trainer.data.source import TrainingData
 
 GAIN = 0.5
 """How far one unit of the probe's logit moves the first visual token, in norms of an average embedding."""
+
+
+@torch.no_grad()
+def class_tokens(
+    projector: PooledProjector, data: TrainingData, records: Sequence[Record], rng: np.random.Generator
+) -> torch.Tensor:
+    """Standardised class tokens of images, averaged over their views, since one projector serves every view.
+
+    Args:
+        projector: with its channel statistics set.
+        data: where the features come from; a cache.
+        records: M images.
+        rng: draws the augmented variant of each.
+
+    Returns:
+        (M, C) on the CPU.
+    """
+    rows = []
+    for start in range(0, len(records), 64):
+        pooled = data.vision(records[start : start + 64], rng)  # (B, V, P, C)
+        tokens = projector.standardised(pooled.flatten(0, 1).to(projector.feature_mean.device))[:, 0]
+        rows.append(tokens.reshape(*pooled.shape[:2], -1).mean(1).cpu())
+    return torch.cat(rows)
 
 
 def fit_probe(
@@ -46,6 +76,46 @@ def fit_probe(
 
     optimizer.step(closure)
     return weight.detach(), bias.detach()
+
+
+def out_of_fold(
+    features: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor,
+    groups: Sequence[str],
+    penalty: float,
+    folds: int = 5,
+) -> torch.Tensor:
+    """P(fake) of every image by a probe that saw no image of its group, scaled to be calibrated as a whole.
+
+    Args:
+        features: (M, C), standardised.
+        labels: (M,), 1 = fake.
+        weights: (M,), summing to 1.
+        groups: (M,) names, such as sources; a group lies in one fold.
+        penalty: as for ``fit_probe``.
+        folds: how many parts the groups are dealt into, by label, largest first.
+
+    Returns:
+        (M,) in (0, 1).
+    """
+    sizes = Counter(zip(groups, labels.tolist(), strict=True))
+    dealt: dict[tuple[str, float], int] = {}
+    filled: dict[float, list[int]] = {label: [0] * folds for _, label in sizes}
+    for (group, label), size in sorted(sizes.items(), key=lambda item: (-item[1], item[0])):
+        smallest = filled[label].index(min(filled[label]))
+        filled[label][smallest] += size
+        dealt[group, label] = smallest
+    fold = torch.tensor([dealt[key] for key in zip(groups, labels.tolist(), strict=True)])
+    scores = torch.zeros(len(labels))
+    for number in range(folds):
+        held = fold == number
+        if not bool(held.any()):
+            continue
+        weight, bias = fit_probe(features[~held], labels[~held], weights[~held] / weights[~held].sum(), penalty)
+        scores[held] = features[held] @ weight + bias
+    temperature, shift = fit_platt(scores.double().numpy(), labels.double().numpy(), weights.double().numpy())
+    return torch.sigmoid(scores / temperature + shift)
 
 
 @torch.no_grad()

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fakescan.errors import DataError
+from fakescan_trainer.config import StageConfig
 from fakescan_trainer.data.mmfr import Record
+from fakescan_trainer.data.source import TrainingData
 
 
 def source_weights(records: Sequence[Record]) -> np.ndarray:
@@ -57,3 +60,26 @@ class Sampler:
         if getattr(self, "_epoch", None) != epoch:
             self._epoch, self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(self.count)
         return int(self._order[offset])
+
+
+def samplers_of(
+    stage: StageConfig, data: TrainingData, seed: int, *, balance: bool
+) -> dict[str, tuple[Sampler, list[Record], int]]:
+    """Kind of row to its sampler, its records and its rows a micro-batch.
+
+    Raises:
+        DataError: the stage wants rows of a kind that the data does not hold.
+    """
+    pools = {
+        "full": (data.full, stage.full),
+        "short": (data.labelled, stage.short),
+        "caption": (data.captions, stage.captions),
+    }
+    samplers = {}
+    for offset, (kind, (records, size)) in enumerate(pools.items()):
+        if size and (stage.task == "joint" or kind == "caption"):
+            if not records:
+                raise DataError(f"stage {stage.name} wants {kind} rows and there are none", "check the data files")
+            own = seed * 1000 + offset * 100 + len(stage.name)
+            samplers[kind] = (Sampler(records, own, balance=balance and kind != "caption"), records, size)
+    return samplers

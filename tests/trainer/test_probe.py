@@ -1,0 +1,92 @@
+"""The linear probe: out-of-fold probabilities know nothing of their own group, and reach the rows that aim at them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fakescan.model.build import load_base
+from fakescan.model.images import Preprocessing
+from fakescan_trainer.config import StageConfig
+from fakescan_trainer.data.features import extend_cache
+from fakescan_trainer.encode import collate
+from fakescan_trainer.loading import contradictions
+from fakescan_trainer.loop import Trainer
+from fakescan_trainer.probe import out_of_fold
+from tests.trainer.conftest import build
+
+
+def grouped(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
+    """Forty images of eight groups: channel 0 carries the label, channel 1 the group alone."""
+    generator = torch.Generator().manual_seed(seed)
+    features = 0.1 * torch.randn(40, 6, generator=generator)
+    labels = torch.tensor([float(number % 8 in (0, 3, 5, 6)) for number in range(40)])
+    groups = [f"g{number % 8}" for number in range(40)]
+    features[:, 0] += 2 * labels - 1
+    for number in range(40):
+        features[number, 1] += 0.2 * (number % 8 - 3.5)
+    return features, labels, groups
+
+
+def test_out_of_fold_probabilities_order_the_labels_and_are_calibrated_as_a_whole() -> None:
+    features, labels, groups = grouped()
+    p = out_of_fold(features, labels, torch.full((40,), 1 / 40), groups, 0.01, folds=4)
+    assert bool(((p > 0) & (p < 1)).all())
+    assert float(p[labels == 1].min()) > float(p[labels == 0].max())
+    assert float(p.mean()) == pytest.approx(0.5, abs=0.05)
+
+
+def test_out_of_fold_probability_of_a_group_does_not_depend_on_its_own_labels() -> None:
+    """A wrongly labelled group would be fitted by a probe that sees it; out of fold it is called what it looks like."""
+    features, labels, groups = grouped()
+    wrong = labels.clone()
+    odd = torch.tensor([group == "g3" for group in groups])
+    wrong[odd] = 0.0
+    features[odd, 2] = 5.0  # a channel by which a probe that saw this group could learn its label
+    p = out_of_fold(features, wrong, torch.full((40,), 1 / 40), groups, 0.001, folds=4)
+    assert float(p[odd].min()) > 0.5
+
+
+def test_soft_targets_reach_the_mapper_s_rows_and_a_resumed_run(
+    tiny_base: Path, mmfr: Path, recipe: dict[str, Any], tmp_path: Path
+) -> None:
+    pooled = load_base(tiny_base, projector_pooling=2)
+    prep = Preprocessing(pooled.config.vision_config.image_size, ("square",))
+    names = [row["image"] for name in ("forgery_reasoning_cot", "validation", "captions")
+             for row in json.loads((mmfr / f"{name}.json").read_text("utf-8"))]  # fmt: skip
+    list(extend_cache(tmp_path / "cache", pooled, prep, mmfr, [(name, 0) for name in names]))
+    config = build(recipe)
+    soft = replace(
+        config,
+        model=replace(config.model, projector_pooling=2, views=("square",)),
+        data=replace(config.data, features=str(tmp_path / "cache"), variants=(0,)),
+        loss=replace(config.loss, soft_targets=0.5),
+        stages=(
+            StageConfig("probe", "probe", weight_decay=0.1),
+            StageConfig("joint", "joint", steps=1, full=1, short=4),
+        ),
+        run=replace(config.run, out=str(tmp_path / "run")),
+    )
+    assert contradictions(soft) == []
+    trainer = Trainer(soft)
+    trainer.run()
+    saved = json.loads((tmp_path / "run" / "soft_targets.json").read_text("utf-8"))
+    assert set(saved) == {record.image for record in trainer.data.labelled}
+    record = trainer.data.labelled[0]
+    label = float(record.label == "fake")
+    row = trainer.encoder.short(record, trainer._aim(record))
+    assert collate([row], 0).aim.tolist() == pytest.approx([0.5 * label + 0.5 * saved[record.image]])
+    again = Trainer(soft)
+    again.run(resume=True)
+    assert again.soft == saved
+
+
+def test_soft_targets_without_a_probe_are_refused(recipe: dict[str, Any]) -> None:
+    config = build(recipe)
+    faults = contradictions(replace(config, loss=replace(config.loss, soft_targets=0.5)))
+    assert any("soft_targets" in fault for fault in faults)
