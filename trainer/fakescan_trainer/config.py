@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from fakescan.model.images import View
 
-Task = Literal["probe", "caption", "joint"]
+Task = Literal["words", "probe", "caption", "joint"]
 Trainable = Literal["projector", "language", "vision"]
 
 
@@ -132,7 +132,8 @@ class StageConfig:
     name: str
     """Name in logs and checkpoints."""
     task: Task
-    """``probe`` starts the projector from a linear probe; ``caption`` aligns it; ``joint`` is the paper's Eq. 11."""
+    """``words`` and ``probe`` start the projector in closed form, from a regression on the words of captions and from a
+    linear detector; ``caption`` aligns it by gradient; ``joint`` is the paper's Eq. 11."""
     steps: int = 0
     """Optimizer steps; 0 = as many as ``epochs`` need."""
     epochs: float = 1.0
@@ -152,7 +153,7 @@ class StageConfig:
     lr_scalars: float = 0.0
     """Learning rate of tau and the contrastive temperature; 0 = the same."""
     weight_decay: float = 0.0
-    """AdamW's (authors: 0). For ``probe``: strength of the ridge penalty."""
+    """AdamW's (authors: 0). For ``probe`` and ``words``: strength of the ridge penalty."""
     warmup: float = 0.03
     """Share of the steps with a rising rate (paper: 3 %)."""
     train: tuple[Trainable, ...] = ()

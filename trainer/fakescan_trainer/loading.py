@@ -133,8 +133,10 @@ def contradictions(config: TrainConfig) -> list[str]:
             faults.append(f"{where}: a joint stage needs full or short rows")
         if stage.task == "caption" and not stage.captions:
             faults.append(f"{where}: a caption stage needs captions, the rows a micro-batch")
-        if stage.task == "probe" and not config.data.features:
-            faults.append(f"{where}: a probe needs data.features")
+        if stage.task in ("probe", "words") and not config.data.features:
+            faults.append(f"{where}: {stage.task} needs data.features")
+        if stage.task == "words" and stage.weight_decay <= 0:
+            faults.append(f"{where}: words needs a weight_decay above 0, the penalty of its regression")
         if stage.accumulate < 1 or stage.steps < 0 or stage.epochs <= 0:
             faults.append(f"{where}: accumulate must be at least 1, steps at least 0, epochs above 0")
     if len({stage.name for stage in config.stages}) < len(config.stages):

@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from fakescan.errors import ConfigError, ModelError
+from fakescan.errors import ConfigError, DataError, ModelError
 from fakescan.model.build import load_base, load_tokenizer, visual_tokens
 from fakescan.model.images import Preprocessing
 from fakescan.model.mapper import derive_anchors
 from fakescan.model.projector import PooledProjector
 from fakescan.model.prompt import TEMPLATES
-from fakescan_trainer import probe
+from fakescan_trainer import probe, words
 from fakescan_trainer.config import StageConfig, TrainConfig, to_toml_table
 from fakescan_trainer.data.source import TrainingData
 from fakescan_trainer.encode import Row, RowEncoder, collate
@@ -125,8 +125,8 @@ class Trainer:
                 metrics = self._evaluate(metrics_file, "start")
             for number in range(self.position.stage, len(self.config.stages)):
                 stage = self.config.stages[number]
-                if stage.task == "probe":
-                    self._probe(stage)
+                if stage.task in ("probe", "words"):
+                    self._closed_form(stage)
                 else:
                     self._stage(stage, metrics_file, resume=resume)
                     resume = False
@@ -138,12 +138,25 @@ class Trainer:
         folder = self.export(self.out / "checkpoint")
         return TrainReport(folder, metrics, self.position.total_steps, self.losses)
 
-    def _probe(self, stage: StageConfig) -> None:
-        """Fit the probe on every labelled training image and write it into the projector."""
+    def _closed_form(self, stage: StageConfig) -> None:
+        """Start the projector from a regression: on the words of captions, or on the label."""
         projector = self.network.llava.model.multi_modal_projector
         if not isinstance(projector, PooledProjector):
-            raise ConfigError(["stages: a probe needs model.projector_pooling above 1"], "remove the probe stage")
+            raise ConfigError([f"stages: {stage.name} needs model.projector_pooling above 1"], "remove the stage")
         self.watch.stage_started(stage.name, 1, 0)
+        if stage.task == "words":
+            if not self.data.captions:
+                raise DataError(f"stage {stage.name} wants captions and there are none", "check data.captions")
+            figures = words.start_from_words(
+                self.network.llava, self.tokenizer, self.data, stage.weight_decay, self.config.run.seed
+            )
+        else:
+            figures = self._probe(stage, projector)
+        self.position.total_steps += 1
+        self.watch.step(1, figures)
+
+    def _probe(self, stage: StageConfig, projector: PooledProjector) -> dict[str, float]:
+        """Fit the probe on every labelled training image and write it into the projector."""
         records = self.data.labelled
         stacked = probe.class_tokens(projector, self.data, records, np.random.default_rng(self.config.run.seed))
         labels = torch.tensor([float(record.label == "fake") for record in records])
@@ -155,8 +168,7 @@ class Trainer:
             p = probe.out_of_fold(stacked, labels, weights, sources, stage.weight_decay)
             self.soft = {record.image: round(float(value), 6) for record, value in zip(records, p, strict=True)}
             (self.out / SOFT_TARGETS).write_text(json.dumps(self.soft), "utf-8")
-        self.position.total_steps += 1
-        self.watch.step(1, {"probe_logit_spread": float((stacked @ weight).std())})
+        return {"probe_logit_spread": float((stacked @ weight).std())}
 
     def _stage(self, stage: StageConfig, metrics_file: MetricsFile, *, resume: bool) -> None:
         data, config, accelerator = self.data, self.config, self.accelerator

@@ -25,7 +25,7 @@ def steps_of(stage: StageConfig, full: int, labelled: int, captions: int, proces
         captions: records with a caption.
         processes: how many share the work.
     """
-    if stage.task == "probe":
+    if stage.task in ("probe", "words"):
         return 1
     if stage.steps:
         return stage.steps
