@@ -1,6 +1,6 @@
 """Which of the choices that the paper's Sec. 4.2 leaves open serves FACL best, at the embedded model's scale.
 
-    python benchmarks/facl_choices.py RECIPE WORK [--seeds 0] [--rows 200] [key=value ...]
+    python benchmarks/facl_choices.py RECIPE WORK [--seeds 0] [--rows 200] [--only WORDS] [key=value ...]
 
 Every variant starts from the same base model and the same linear probe, sees the same batches in the same order, and
 differs in one choice only; the first row is the loss without FACL. The table gives, on held-out sources, the AUC of the
@@ -90,9 +90,10 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--rows", type=int, default=200)
+    parser.add_argument("--only", default="", help="variants whose name contains this")
     args = parser.parse_args()
     header = None
-    for name, changes in VARIANTS:
+    for name, changes in (variant for variant in VARIANTS if args.only in variant[0]):
         for seed in args.seeds:
             out = args.work / f"{name.replace(' ', '-').replace(':', '').replace(',', '')}-{seed}"
             settings = ["run.eval_rows=0", *args.overrides, *changes, f"run.seed={seed}", f"run.out={str(out)!r}"]

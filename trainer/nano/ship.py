@@ -1,6 +1,6 @@
 """Put a trained run into the package: base, adapter, calibration.
 
-    python trainer/nano/ship.py RUN/checkpoint BASE MMFR CACHE OUT [--after SCAN.json]
+    python trainer/nano/ship.py RUN/checkpoint BASE MMFR CACHE OUT
 
 The score before reasoning is calibrated on the held-out training sources (`validation.json`) from cached features of
 the plain pictures, with the exported float16 adapter, so with the very numbers that users load. The score after
@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import math
 import shutil
 from pathlib import Path
 
@@ -23,7 +21,7 @@ import torch
 from fakescan.core.records import Calibration, ImageKind, ScoreKind
 from fakescan.intake.scope import kind_of
 from fakescan.model.build import visual_tokens
-from fakescan.model.checkpoints.ours import ADAPTER, LoadedModel, file_sha256, load_checkpoint, read_info, write_info
+from fakescan.model.checkpoints.ours import ADAPTER, LoadedModel, load_checkpoint, read_info, write_info
 from fakescan.model.mapper import derive_anchors
 from fakescan.model.prompt import TEMPLATES
 from fakescan_trainer.calibrate import calibrate
@@ -65,39 +63,11 @@ def calibrate_before(loaded: LoadedModel, root: Path, cache: Path) -> Calibratio
     return calibrate(scores, labels, source_weights(records), words)
 
 
-def calibrate_after(report: Path, root: Path, tau: float) -> Calibration:
-    """Fit from a scan of held-out pictures with ``--score after``."""
-    digests = {}
-    for row in json.loads((root / "validation.json").read_text("utf-8")):
-        answer = row["conversations"][1]["value"]
-        digests[file_sha256(root / row["image"])] = (float("image is fake. </CONCLUSION>" in answer), row["source"])
-    scores, labels, sources = [], [], []
-    for result in json.loads(report.read_text("utf-8"))["results"]:
-        p = (result.get("scores") or {}).get("after_reasoning")
-        if p is not None and result["sha256"] in digests:
-            p = min(max(p, 1e-6), 1 - 1e-6)
-            scores.append(math.log(p / (1 - p)) * tau)
-            labels.append(digests[result["sha256"]][0])
-            sources.append(digests[result["sha256"]][1])
-    y, z = np.array(labels), np.array(scores)
-    counts = {
-        key: sum(source == key[0] and label == key[1] for source, label in zip(sources, labels, strict=True))
-        for key in set(zip(sources, labels, strict=True))
-    }
-    weights = np.array([1 / math.sqrt(counts[key]) for key in zip(sources, labels, strict=True)])
-    for label in (0.0, 1.0):
-        weights[y == label] /= weights[y == label].sum()
-    words = f"{len(y)} images ({int(y.sum())} AI-generated) of {len(set(sources))} sources held out of training"
-    print(f"held out, after reasoning: {words}; AUC {auc(y, z):.4f}")
-    return calibrate(z, y, weights, words)
-
-
 def main() -> None:
     """Copy, calibrate, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("checkpoint", "base", "mmfr", "cache", "out"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--after", type=Path)
     args = parser.parse_args()
     out: Path = args.out
     (out / "base").mkdir(parents=True, exist_ok=True)
@@ -109,8 +79,6 @@ def main() -> None:
     )
     write_info(out, info)
     records = {ScoreKind.BEFORE: calibrate_before(load_checkpoint(out), args.mmfr, args.cache)}
-    if args.after:
-        records[ScoreKind.AFTER] = calibrate_after(args.after, args.mmfr, info.tau)
     write_info(out, dataclasses.replace(info, calibration=records))
     for kind, record in records.items():
         print(kind.value, record)
