@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-MAX_PACKET_BYTES = 1_000_000
-"""Longer packets are not read."""
+MAX_PACKET_BYTES = 16_000_000
+"""Longer packets are not read. Phones keep depth maps in extended packets of some megabytes."""
+MAX_VALUE_CHARS = 1_000_000
+"""Longer values (pictures in base64) are left out."""
 
 _MAX_DEPTH = 64
 _MAX_PROPERTIES = 10_000
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
+_WRAPPERS = frozenset({"adobe:ns:meta/ xmpmeta", "adobe:ns:meta/ xapmeta"})
 _CONTAINERS = frozenset(_RDF + name for name in ("RDF", "Description", "Alt", "Bag", "Seq", "li"))
 
 
@@ -25,6 +28,8 @@ class Property:
     """Its local name."""
     value: str
     """Its text. Untrusted."""
+    within: str = ""
+    """Local name of the outermost property that it stands in, e.g. ``History``; empty when it stands by itself."""
 
 
 class XmpError(ValueError):
@@ -59,6 +64,25 @@ def properties(packet: bytes) -> list[Property]:
         if not gathered.found:
             raise XmpError from None
     return gathered.found
+
+
+def readable_properties(packets: Iterable[bytes]) -> tuple[list[Property], bool]:
+    """The properties of all packets that can be read.
+
+    Args:
+        packets: bytes of XMP packets.
+
+    Returns:
+        The properties, and whether a packet could not be read.
+    """
+    found: list[Property] = []
+    damaged = False
+    for packet in packets:
+        try:
+            found += properties(packet)
+        except XmpError:
+            damaged = True
+    return found, damaged
 
 
 def _refuse(*_: object) -> None:
@@ -98,5 +122,7 @@ class _Gathered:
 
     def _add(self, name: str, value: str) -> None:
         namespace, _, local = name.rpartition(" ")
-        if namespace and value:
-            self.found.append(Property(namespace, local, value))
+        if namespace and value and len(value) <= MAX_VALUE_CHARS:
+            outermost = next((open_ for open_ in self.path if open_ not in _CONTAINERS and open_ not in _WRAPPERS), name)
+            within = "" if outermost == name else outermost.rpartition(" ")[2]
+            self.found.append(Property(namespace, local, value, within))
