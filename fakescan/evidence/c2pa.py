@@ -20,6 +20,7 @@ from fakescan.evidence.credentials import READER, findings
 from fakescan.evidence.declared import points_elsewhere
 from fakescan.evidence.xmp import readable_properties
 
+_INSTALL = "pip install 'fakescan-forensics[c2pa]'"
 _GENERATED = b"digitalsourcetype/trainedAlgorithmicMedia"
 _MAX_REPORT_CHARS = 20_000_000
 
@@ -64,7 +65,7 @@ class C2paReader:
         if importlib.util.find_spec("c2pa") is None:
             if not metadata.jumbf:
                 return [self._absent(metadata)]
-            note = "The file holds Content Credentials, but the library that checks them is not installed: install fakescan-forensics[c2pa]."
+            note = f"The file holds Content Credentials, but the library that checks them is not installed: {_INSTALL}."
             return [self._said(EvidenceStatus.NOT_RUN, note)]
         rows: list[Evidence] = []
         try:
@@ -96,7 +97,9 @@ class C2paReader:
         if any(_GENERATED in store for store in metadata.jumbf):
             note = "What is left of them speaks of AI generation. Nothing of it can be checked: context only."
             rows.append(
-                Evidence(self.name, "DigitalSourceType", "trainedAlgorithmicMedia", Supports.FAKE, Strength.WEAK, note=note)
+                Evidence(
+                    self.name, "DigitalSourceType", "trainedAlgorithmicMedia", Supports.FAKE, Strength.WEAK, note=note
+                )
             )
         return rows
 

@@ -9,13 +9,19 @@ from __future__ import annotations
 import re
 
 _MAKERS = frozenset(
-    "acer agfa agfaphoto aiptek apple arri asus autel benq blackberry blackmagic caplio canon casio concord contax creo "
-    "dji eastman epson essential fairphone flir fuji fujifilm garmin ge general google gopro hasselblad hewlett hitachi "
-    "hmd honor hp htc huawei infinix insta360 itel jvc kodak konica kyocera leaf leica lenovo lg lge lumix mamiya "
-    "medion meizu microsoft microtek minolta minox mobotix motorola nikon nintendo nokia nothing olympus om oneplus "
-    "oppo palm panasonic parrot pentax phase polaroid praktica premier qtek realme red research reconyx ricoh rim "
-    "rollei samsung samsung-techwin sanyo seiko sharp sigma sinar skydio sony sonyericsson sony-ericsson supra tcl "
-    "tecno toshiba traveler vivo vivitar voigtlander vtech wiko xiaomi yakumo yashica yi yuneec zeiss zte".split()
+    re.findall(
+        r"\S+",
+        """
+        acer agfa agfaphoto aiptek apple arri asus autel benq blackberry blackmagic canon caplio casio concord contax
+        creo dji eastman epson essential fairphone flir fuji fujifilm garmin ge general google gopro hasselblad
+        hewlett hitachi hmd honor hp htc huawei infinix insta360 itel jvc kodak konica kyocera leaf leica lenovo lg
+        lge lumix mamiya medion meizu microsoft microtek minolta minox mobotix motorola nikon nintendo nokia nothing
+        olympus om oneplus oppo palm panasonic parrot pentax phase polaroid praktica premier qtek realme reconyx red
+        research ricoh rim rollei samsung samsung-techwin sanyo seiko sharp sigma sinar skydio sony sony-ericsson
+        sonyericsson supra tcl tecno toshiba traveler vivitar vivo voigtlander vtech wiko xiaomi yakumo yashica yi
+        yuneec zeiss zte
+        """,
+    )
 )
 _WORD = re.compile(r"[a-z0-9-]+")
 

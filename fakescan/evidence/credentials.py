@@ -87,7 +87,9 @@ def _state_rows(
     changed = any(code.endswith("Hash.mismatch") for code in codes.failure)
     bound = any(code.startswith("assertion.") and code.endswith("Hash.match") for code in codes.success)
     intact = "no" if changed else "yes" if bound else "not known"
-    yield Evidence(READER, "bytes intact", intact, note="Whether the picture is, byte for byte, the one that was signed.")
+    yield Evidence(
+        READER, "bytes intact", intact, note="Whether the picture is, byte for byte, the one that was signed."
+    )
     valid = "claimSignature.validated" in codes.success and not any(
         code in codes.failure for code in ("claimSignature.mismatch", "claimSignature.missing")
     )
@@ -99,7 +101,9 @@ def _state_rows(
     names = dict.fromkeys(str(signature[key]) for key in ("issuer", "common_name") if signature.get(key))
     if names:
         strength = Strength.TRUSTED if trusted else Strength.CONTEXT
-        note = "Who signed, by the certificate." if trusted else "Who signed, by a certificate that is on no trust list."
+        note = (
+            "Who signed, by the certificate." if trusted else "Who signed, by a certificate that is on no trust list."
+        )
         yield Evidence(READER, SIGNER, cleaned(", ".join(names)), strength=strength, note=note)
     if state:
         note = "The C2PA library's own word. “Invalid” also covers certificates that expired or serve another purpose."
@@ -179,7 +183,9 @@ def _ingredient_claim(claim: _Claim, strength: Strength, *, same: bool) -> Evide
         supports = Supports.EDITED
     elif supports is Supports.REAL:
         supports = Supports.NONE  # what was captured has been worked on since
-    return _claim_row("DigitalSourceType of an ingredient", claim, supports, strength, f"{what} is declared {claim.says}.")
+    return _claim_row(
+        "DigitalSourceType of an ingredient", claim, supports, strength, f"{what} is declared {claim.says}."
+    )
 
 
 def _claim_row(name: str, claim: _Claim, supports: Supports, strength: Strength, says: str) -> Evidence:
@@ -192,7 +198,7 @@ def _claim_row(name: str, claim: _Claim, supports: Supports, strength: Strength,
 
 
 def _strength(codes: _Codes) -> Strength:
-    if codes.broken or "claimSignature.validated" not in codes.success and codes.known:
+    if codes.broken or ("claimSignature.validated" not in codes.success and codes.known):
         return Strength.WEAK
     return Strength.TRUSTED if codes.trusted else Strength.UNSIGNED
 

@@ -23,13 +23,14 @@ _INGREDIENTS = frozenset({"Pantry", "Ingredients", "DerivedFrom", "Manifest"})
 """XMP keeps the metadata of pictures that were placed into this one."""
 
 _AI_FIELDS = frozenset({"AISystemUsed", "AISystemVersionUsed", "AIPromptInformation", "AIPromptWriterName"})
+_BY = r"(with|by|using) ([\w.&'\u2019-]{1,30} ){0,3}(ai|artificial intelligence)"
 _CREDIT_GENERATED = re.compile(
-    r"(made|created|generated|imagined|designed) (with|by|using) ([\w.&'’-]{1,30} ){0,3}(ai|artificial intelligence)"
+    rf"(made|created|generated|imagined|designed) {_BY}"
     r"|ai[ -]generated( image| picture| photo| content)?|(apple )?image playground|imagine with meta ai",
     re.IGNORECASE,
 )
 _CREDIT_EDITED = re.compile(
-    r"(edited|modified|retouched|altered|enhanced) (with|by|using) ([\w.&'’-]{1,30} ){0,3}(ai|artificial intelligence)"
+    rf"(edited|modified|retouched|altered|enhanced) {_BY}"
     r"|ai[ -](edited|modified)( image| picture| photo)?|apple photos clean ?up",
     re.IGNORECASE,
 )

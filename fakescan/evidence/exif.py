@@ -46,7 +46,9 @@ _FITTING = (
 )
 _MAX_NAME_CHARS = 64
 _NO_NAMES = frozenset({"n/a", "none", "unknown", "undefined", "default"})
-_PRINTED = frozenset({"Image Orientation", "EXIF ExposureTime", "EXIF FNumber", "EXIF ISOSpeedRatings", "EXIF FocalLength"})
+_PRINTED = frozenset(
+    {"Image Orientation", "EXIF ExposureTime", "EXIF FNumber", "EXIF ISOSpeedRatings", "EXIF FocalLength"}
+)
 """Fields of numbers; where text belongs, numbers are damage."""
 _NOTES = {
     "DateTimeOriginal": "When the picture was taken, by the camera's clock.",

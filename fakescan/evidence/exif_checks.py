@@ -69,5 +69,8 @@ def size_faults(
     small, large = preview[0] / preview[1], actual[0] / actual[1]
     if any(abs(small - usual) < 0.03 for usual in _USUAL_ASPECTS):
         return
-    if max(small / large, large / small) > _MAX_ASPECT_RATIO and max(small * large, 1 / (small * large)) > _MAX_ASPECT_RATIO:
+    if (
+        max(small / large, large / small) > _MAX_ASPECT_RATIO
+        and max(small * large, 1 / (small * large)) > _MAX_ASPECT_RATIO
+    ):
         yield "The stored preview has another shape than the picture: it was cropped afterwards, or the preview is old."

@@ -27,7 +27,9 @@ _KNOWN: Mapping[str, SourceType] = {
     "compositeWithTrainedAlgorithmicMedia": SourceType(Supports.EDITED, "edited or put together with generative AI"),
     "compositeSynthetic": SourceType(Supports.EDITED, "put together from parts of which at least one is synthetic"),
     "digitalCapture": SourceType(Supports.REAL, "taken with a digital camera"),
-    "computationalCapture": SourceType(Supports.REAL, "taken with a phone that computes its picture from several shots"),
+    "computationalCapture": SourceType(
+        Supports.REAL, "taken with a phone that computes its picture from several shots"
+    ),
     "multiFrameComputationalCapture": SourceType(Supports.REAL, "computed by the camera from several shots"),
     "negativeFilm": SourceType(Supports.REAL, "scanned from a film negative"),
     "positiveFilm": SourceType(Supports.REAL, "scanned from a slide"),

@@ -13,8 +13,9 @@ MAX_VALUE_CHARS = 1_000_000
 
 _MAX_DEPTH = 64
 _MAX_PROPERTIES = 10_000
+_MAX_ELEMENTS = 100_000
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
-_WRAPPERS = frozenset({"adobe:ns:meta/ xmpmeta", "adobe:ns:meta/ xapmeta"})
+_DESCRIPTION = _RDF + "Description"
 _CONTAINERS = frozenset(_RDF + name for name in ("RDF", "Description", "Alt", "Bag", "Seq", "li"))
 
 
@@ -96,9 +97,11 @@ class _Gathered:
     found: list[Property] = field(default_factory=list)
     path: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
+    elements: int = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self.path) >= _MAX_DEPTH or len(self.found) >= _MAX_PROPERTIES:
+        self.elements += 1
+        if len(self.path) >= _MAX_DEPTH or len(self.found) >= _MAX_PROPERTIES or self.elements > _MAX_ELEMENTS:
             raise XmpError
         self.path.append(name)
         self.words.clear()
@@ -123,6 +126,7 @@ class _Gathered:
     def _add(self, name: str, value: str) -> None:
         namespace, _, local = name.rpartition(" ")
         if namespace and value and len(value) <= MAX_VALUE_CHARS:
-            outermost = next((open_ for open_ in self.path if open_ not in _CONTAINERS and open_ not in _WRAPPERS), name)
+            opened = self.path[self.path.index(_DESCRIPTION) + 1 :] if _DESCRIPTION in self.path else []
+            outermost = next((element for element in opened if element not in _CONTAINERS), name)
             within = "" if outermost == name else outermost.rpartition(" ")[2]
             self.found.append(Property(namespace, local, value, within))

@@ -1,4 +1,7 @@
-"""ISO base media files (HEIC, AVIF, CR3), JPEG XL and JPEG 2000: trees of boxes (ISO/IEC 14496-12, 23008-12, 18181-2)."""
+"""ISO base media files (HEIC, AVIF, CR3), JPEG XL and JPEG 2000: trees of boxes.
+
+ISO/IEC 14496-12 (boxes), 23008-12 (items), 18181-2 (JPEG XL), 15444-1 annex I (JPEG 2000).
+"""
 
 from __future__ import annotations
 

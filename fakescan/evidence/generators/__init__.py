@@ -50,9 +50,10 @@ class GeneratorsReader:
             metadata = metadata_of(data, file.media_type)
             xmp, _ = readable_properties(metadata.xmp)
             found = list(evidence_of(self.name, marks_of(texts_of(metadata, xmp))))
-            if file.media_type == "image/jpeg":
-                found += evidence_of(self.name, samsung.find(data))
-            unread = [self._said(EvidenceStatus.FAILED, f"Not read: {what}.") for what in dict.fromkeys(metadata.unread)]
+            found += evidence_of(self.name, samsung.find(data))
+            unread = [
+                self._said(EvidenceStatus.FAILED, f"Not read: {what}.") for what in dict.fromkeys(metadata.unread)
+            ]
             silent = self._said(EvidenceStatus.SILENT, "No mark of an image generator was found in the file.")
             return [*found, *unread] or [silent]
         except Exception:  # the contract of readers: hostile bytes become a finding, whatever they raise

@@ -19,6 +19,7 @@ _GENERATES = re.compile(
     r"flux|seedream|gemini|nanobanana|stablediffusion|imagen|vaedecode|checkpointloader|unetloader|latentimage"
 )
 _MAX_NODES = 5_000
+_MAX_LINKS = 12
 _NAMES = {
     "Model": ("ckpt_name", "unet_name", "model_name", "model"),
     "Seed": ("seed", "noise_seed"),
@@ -40,7 +41,11 @@ def find(text: Text) -> Iterator[Mark]:
         return
     if any(_GENERATES.search(name) for name in names):
         note = f"A workflow of the image generator ComfyUI. {UNSIGNED}"
-        yield Mark("workflow", note, text.text, details=tuple(_details(nodes)))
+        details = dict(_details(nodes))
+        asked = _positive(graph)
+        if asked:
+            details["Prompt"] = asked
+        yield Mark("workflow", note, text.text, details=tuple(details.items()))
         return
     note = "A workflow of ComfyUI without a step that is known to generate pictures; it may only have edited this one."
     yield Mark("workflow without generation", note, text.text, Strength.WEAK)
@@ -69,3 +74,19 @@ def _details(nodes: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
                 if detail not in told:
                     told.add(detail)
                     yield detail, value
+
+
+def _positive(graph: dict[str, Any]) -> str:
+    """The text that a sampler was asked for: its input ``positive`` names a node, perhaps over others."""
+    for node in islice(graph.values(), _MAX_NODES):
+        inputs = node.get("inputs") if isinstance(node, dict) else None
+        link = inputs.get("positive") if isinstance(inputs, dict) else None
+        for _ in range(_MAX_LINKS):
+            target = graph.get(str(link[0])) if isinstance(link, list) and link else None
+            inputs = target.get("inputs") if isinstance(target, dict) else None
+            if not isinstance(inputs, dict):
+                break
+            if isinstance(inputs.get("text"), str):
+                return str(inputs["text"])
+            link = next((inputs[name] for name in ("text", "conditioning", "positive") if name in inputs), None)
+    return ""

@@ -22,13 +22,15 @@ _GENERATORS = re.compile(
     r"chatgpt|openai|gpt-image-\d|gpt-4o|(apple )?image playground|xai grok|grok imagine|black forest labs|"
     r"flux(\.\d|[- ]\d)?[- ](dev|pro|schnell|ultra|kontext|klein|max|flex)|playground ai|tensor\.art|seaart(\.ai)?|"
     r"recraft( ai)?|craiyon|dreamstudio|stability( |\.)?ai|stable horde|ai horde|meta ai|imagine with meta( ai)?|"
-    r"jimeng( ai)?|dreamina|seedream|doubao|即梦(ai)?|豆包(ai)?|通义万相|文心一格|kling( ai)?|可灵(ai)?|qwen-image|hunyuan[- ]?image|"
+    r"jimeng( ai)?|dreamina|seedream|doubao|即梦(ai)?|豆包(ai)?|通义万相|文心一格|kling( ai)?|"
+    r"可灵(ai)?|qwen-image|hunyuan[- ]?image|"
     r"krea( ai)?|reve( ai)?|higgsfield( ai)?|runway gen-?\d|ai generated)"
     r"([ ;:/_-]?\(?v?\d[\w.+-]{0,40}\)?|[;/ ](stable diffusion|txt2img|img2img|flux)[\w .;-]{0,40}){0,3}",
     re.IGNORECASE,
 )
 _AI_EDITORS = re.compile(
-    r"(topaz (photo|gigapixel|denoise|sharpen|video)[ ]?(ai)?|gigapixel( ai)?|luminar( ai| neo)|remini|faceapp|facetune|"
+    r"(topaz (photo|gigapixel|denoise|sharpen|video)[ ]?(ai)?|gigapixel( ai)?|luminar( ai| neo)|remini|"
+    r"faceapp|facetune|"
     r"lensa|picsart|photoroom|meitu|evoto|magnific( ai)?|upscayl)([ /]?v?\d[\w.+-]{0,40})?",
     re.IGNORECASE,
 )

@@ -1,4 +1,4 @@
-"""Samsung's gallery: a trailer behind the JPEG picture tells whether its generative tools were used.
+"""Samsung's gallery: a trailer behind the picture tells whether its generative tools were used.
 
 The trailer (SEFH ... SEFT) is a directory of named blocks; exiftool documents it as "Samsung trailer".
 """
@@ -20,21 +20,18 @@ def find(data: bytes) -> Iterator[Mark]:
     """The mark in a file's trailer.
 
     Args:
-        data: bytes of a JPEG file.
+        data: bytes of a file.
     """
-    for name, body in _blocks(data):
-        if not name.startswith(b"PhotoEditor_Re_Edit_Data"):
-            continue
-        found = json_object(body.decode("utf-8", "replace"))
-        kind = found.get("genAIType")
+    for body in _blocks(data):
+        kind = json_object(body.decode("utf-8", "replace")).get("genAIType")
         if isinstance(kind, int) and not isinstance(kind, bool) and kind > 0:
             note = f"Samsung's photo editor notes that a generative AI tool was used on this picture. {UNSIGNED}"
             yield Mark("genAIType", note, f"genAIType {kind}", supports=Supports.EDITED)
             return
 
 
-def _blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of each block; offsets count backwards from the directory."""
+def _blocks(data: bytes) -> Iterator[bytes]:
+    """Content of each block (``PEg_Info``, ``PhotoEditor_Re_Edit_Data``); offsets count back from the directory."""
     if data[-4:] != _END:
         return
     start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
@@ -44,5 +41,4 @@ def _blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     for at in range(start + 12, min(start + 12 + 12 * count, len(data) - 11), 12):
         _, _, back, size = struct.unpack_from("<HHII", data, at)
         block = data[max(0, start - back) : max(0, start - back) + min(size, _MAX_BLOCK_BYTES)]
-        name_length = int.from_bytes(block[4:8], "little")
-        yield block[8 : 8 + name_length], block[8 + name_length :]
+        yield block[8 + int.from_bytes(block[4:8], "little") :]

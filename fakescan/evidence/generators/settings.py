@@ -23,9 +23,14 @@ _PROMPTS = (
     "inputprompt",
 )
 _SETTINGS = frozenset(
-    "seed steps sampler samplername samplertype scheduler schedulername cfgscale cfg guidancescale guidance "
-    "numinferencesteps inferencesteps basemodel basemodelname model modelname modelhash usestablediffusionmodel "
-    "negativeprompt clipskip refinermodel denoisingstrength generationmode loras".split()
+    re.findall(
+        r"\S+",
+        """
+        seed steps sampler samplername samplertype scheduler schedulername cfgscale cfg guidancescale guidance
+        numinferencesteps inferencesteps basemodel basemodelname model modelname modelhash
+        usestablediffusionmodel negativeprompt clipskip refinermodel denoisingstrength generationmode loras
+        """,
+    )
 )
 _NEEDED = 2
 _NAMES = {
