@@ -22,8 +22,15 @@ READER = "c2pa"
 _MAX_MANIFESTS = 100
 _MAX_ROWS = 40
 _MAX_DEPTH = 8
-_NOT_BROKEN = ("signingCredential.", "timeStamp.", "cawg.", "ingredient.", "claimSignature.outsideValidity")
-"""Failures that say something about the certificate, the time or a part, not about the bytes of this picture."""
+_NOT_BROKEN = (
+    "signingCredential.",
+    "timeStamp.",
+    "cawg.",
+    "ingredient.",
+    "claimSignature.outsideValidity",
+    "assertion.action.",
+)
+"""Failures that speak of the certificate, the time, a part, or how the history is put, not of changed bytes."""
 _STRENGTH_WORDS = {
     Strength.TRUSTED: "The signer is on the trust list.",
     Strength.UNSIGNED: "Signed by somebody who is on no trust list: anyone can make such a signature.",
@@ -119,6 +126,8 @@ def _doubts(codes: _Codes) -> Iterator[str]:
         yield "The certificate has expired, and no trusted time stamp shows that it was valid when used."
     if any("revoked" in code and "notRevoked" not in code for code in failed):
         yield "The certificate was revoked."
+    if any(code.startswith("assertion.action.") for code in failed):
+        yield "The history is not put as the standard asks for, so it is believed no more than an unknown signer's."
     if "signingCredential.invalid" in failed:
         yield "The certificate is not meant for signing pictures."
 
@@ -163,7 +172,7 @@ def _ingredient_rows(
             continue
         seen.add(label)
         found, recorded = codes.get(label, _Codes()), _recorded(ingredient)
-        merged = _Codes(found.success | recorded.success, found.failure | recorded.failure, found.known)
+        merged = _merged(found, recorded)
         if merged.broken:
             note = "The signature of an earlier version, or of a part, of this picture did not check."
             value = cleaned(", ".join(merged.broken))
@@ -278,6 +287,14 @@ def _recorded(ingredient: Mapping[str, Any]) -> _Codes:
         good = code.endswith((".match", ".validated", ".trusted", ".insideValidity", ".notRevoked", ".accessible"))
         (codes.success if good else codes.failure).add(code)
     return codes
+
+
+def _merged(now: _Codes, recorded: _Codes) -> _Codes:
+    """What was noted, changed by what the library finds now: it tells only where the two differ."""
+    failure = recorded.failure
+    if "signingCredential.trusted" in now.success:
+        failure = {code for code in failure if not code.startswith("signingCredential.")}
+    return _Codes(now.success | recorded.success, now.failure | failure, now.known)
 
 
 def _add_results(codes: _Codes, results: Mapping[str, Any]) -> None:

@@ -37,7 +37,9 @@ _MAKE = 0x010F
 
 
 @dataclass(slots=True)
-class _Structure:
+class Structure:
+    """What the segments before the first scan tell."""
+
     tables: dict[int, Table] = field(default_factory=dict)
     frame: str = ""
     sampling: str = ""
@@ -45,6 +47,11 @@ class _Structure:
     made: bool = False
     segments: set[str] = field(default_factory=set)
     comments: list[str] = field(default_factory=list)
+
+    @property
+    def quality(self) -> Quality:
+        """What the quantisation tables stand for; there must be a first one."""
+        return quality_of(self.tables[0], None if self.grey else self.tables.get(1))
 
 
 class JpegReader:
@@ -62,16 +69,15 @@ class JpegReader:
         if file.media_type != "image/jpeg":
             return [self._said(EvidenceStatus.NOT_RUN, "The file is no JPEG file.")]
         try:
-            found = _gathered(data)
+            found = structure_of(data)
             if 0 not in found.tables or not found.frame:
                 return [self._said(EvidenceStatus.FAILED, "The file breaks off before the tables of its picture.")]
             return list(self._rows(found))
         except Exception:  # the contract of readers: hostile bytes become a finding, whatever they raise
             return [self._said(EvidenceStatus.FAILED, "The structure of the JPEG file is damaged.")]
 
-    def _rows(self, found: _Structure) -> Iterator[Evidence]:
-        chroma = None if found.grey else found.tables.get(1)
-        quality = quality_of(found.tables[0], chroma)
+    def _rows(self, found: Structure) -> Iterator[Evidence]:
+        quality = found.quality
         kind = "tables of the JPEG standard" if quality.standard else "tables of the program's or camera's own"
         about = "" if quality.standard else "about "
         parts = (f"quality {about}{quality.percent}", kind, found.sampling, found.frame)
@@ -91,8 +97,13 @@ class JpegReader:
         return Evidence(self.name, "JPEG structure", "", status=status, note=note)
 
 
-def _gathered(data: bytes) -> _Structure:
-    found = _Structure()
+def structure_of(data: bytes) -> Structure:
+    """The structure of a JPEG file.
+
+    Args:
+        data: its bytes.
+    """
+    found = Structure()
     for marker, payload in jpeg.segments(data):
         if marker == _DQT:
             for number, table in tables_in(payload).items():
@@ -119,7 +130,7 @@ def _sampling_of(frame: bytes) -> str:
     return _SAMPLING.get(factors, "")
 
 
-def _writers(found: _Structure) -> Iterator[str]:
+def _writers(found: Structure) -> Iterator[str]:
     for comment in found.comments:
         for pattern, program in _WRITERS:
             if pattern.search(comment[:400]):
@@ -130,6 +141,6 @@ def _writers(found: _Structure) -> Iterator[str]:
         yield "Adobe Photoshop or a program of its family"
 
 
-def _was_saved_again(found: _Structure, quality: Quality) -> bool:
+def _was_saved_again(found: Structure, quality: Quality) -> bool:
     """Cameras write no JFIF segment (DCF forbids it); programs that save for the web do."""
     return found.made and "JFIF" in found.segments and quality.standard and quality.percent < _CAMERA_QUALITY

@@ -21,16 +21,3 @@ def size_px(data: bytes, media_type: str | None) -> tuple[int, int] | None:
     elif media_type == "image/png" and data[12:16] == b"IHDR":
         return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     return None
-
-
-def is_full_colour_jpeg(data: bytes) -> bool:
-    """Whether a JPEG picture keeps colour at full resolution (4:4:4), as few programs and hardly any camera do.
-
-    Args:
-        data: bytes of a JPEG file.
-    """
-    for marker, payload in jpeg.segments(data):
-        if marker in _FRAMES:
-            count = payload[5] if len(payload) > 5 else 0
-            return count == 3 and len({payload[7 + 3 * at] for at in range(count) if 7 + 3 * at < len(payload)}) == 1
-    return False
