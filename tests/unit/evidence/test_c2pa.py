@@ -5,14 +5,15 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 
+import c2pa
 import pytest
-
-pytest.importorskip("c2pa", reason="the extra c2pa is not installed")
+from PIL import Image
 
 from fakescan.core.provenance import BROKEN_SIGNATURE, Found, provenance_of
-from fakescan.core.records import Evidence, EvidenceStatus, Strength, Supports
+from fakescan.core.records import Evidence, EvidenceStatus, Supports
 from fakescan.evidence import c2pa as reader_file
 from fakescan.evidence.c2pa import C2paReader
 from tests.support.signing import SOURCE_TYPE, Authority, make_authority, signed
@@ -97,17 +98,16 @@ def test_a_changed_picture_keeps_no_claim(authority: Authority, trusted: str) ->
 
 
 def test_a_signature_of_another_picture_is_broken(authority: Authority, trusted: str) -> None:
-    whole = signed(plain("JPEG"), JPEG, authority, [CAPTURED])
-    plain_start, plain_bytes = 2, plain("JPEG")
-    manifest = whole[plain_start : len(whole) - len(plain_bytes) + 2]
-    from io import BytesIO
-
-    from PIL import Image
-
+    whole, unsigned = signed(plain("JPEG"), JPEG, authority, [CAPTURED]), plain("JPEG")
     out = BytesIO()
     Image.new("RGB", (8, 8), "red").save(out, "JPEG")
-    grafted = out.getvalue()[:2] + manifest + out.getvalue()[2:]
-    assert provenance_of(read(grafted, trusted)).broken_signature
+    other = out.getvalue()
+    at = next(at for at in range(len(unsigned)) if unsigned[at] != whole[at])
+    grafted = other[:at] + whole[at : at + len(whole) - len(unsigned)] + other[at:]
+    evidence = read(grafted, trusted)
+    assert states(evidence)["bytes intact"] == "no"
+    assert provenance_of(evidence).broken_signature
+    assert row(evidence) is Found.NOTHING
 
 
 def test_an_altered_claim_is_broken(authority: Authority, trusted: str) -> None:
@@ -217,23 +217,22 @@ def test_remote_manifests_are_never_fetched(web_server: tuple[int, list[object]]
     )
     data = jpeg(segment(0xE1, XMP_PREFIX + packet))
     # Straight to the library, which would fetch it by itself; the reader would not even ask it.
-    with pytest.raises(Exception, match="^(Remote|ManifestNotFound)"):
+    with pytest.raises(Exception, match=r"^(Remote|ManifestNotFound)"):
         reader_file._report(JPEG, data, reader_file.trust.TrustList())
     (item,) = read(data)
     assert item.status is EvidenceStatus.NOT_RUN
     assert "not fetched" in item.note
-    import c2pa
-
-    default = pytest.raises(Exception)
-    with default, c2pa.Reader(JPEG, __import__("io").BytesIO(data)):
+    with pytest.raises(c2pa.C2paError), c2pa.Reader(JPEG, BytesIO(data)):
         pass
     assert len(calls) == 1, "the default settings must have called, and ours not: else this test proves nothing"
 
 
-@pytest.mark.parametrize("at", range(0, 3_000, 97))
-def test_damage_never_raises_and_never_convicts_more(authority: Authority, at: int) -> None:
-    data = bytearray(signed(plain("JPEG"), JPEG, authority, [CREATED]))
-    data[at % len(data)] ^= 0x55
-    for item in read(bytes(data)):
-        assert item.strength is not Strength.TRUSTED
-        assert item.supports is Supports.NONE
+def test_damage_never_raises_and_never_convicts_more(authority: Authority, trusted: str) -> None:
+    whole = signed(plain("JPEG"), JPEG, authority, [CREATED])
+    for at in range(0, len(whole), 97):
+        data = bytearray(whole)
+        data[at] ^= 0x55
+        evidence = read(bytes(data), trusted)
+        assert evidence
+        assert all(item.supports is Supports.NONE for item in evidence)
+        assert row(evidence) is Found.NOTHING
