@@ -16,6 +16,7 @@ from fakescan.core.provenance import BROKEN_SIGNATURE, Found, provenance_of
 from fakescan.core.records import Evidence, EvidenceStatus, Supports
 from fakescan.evidence import c2pa as reader_file
 from fakescan.evidence.c2pa import C2paReader
+from fakescan.evidence.trust import TrustList
 from tests.support.signing import SOURCE_TYPE, Authority, make_authority, signed
 from tests.unit.evidence.files import JPEG, PNG, WEBP, XMP_PREFIX, jpeg, plain, segment, source, xmp_packet
 
@@ -178,7 +179,7 @@ def test_a_trust_list_that_is_gone_is_said(authority: Authority, tmp_path: Path)
 def test_without_the_library_the_credentials_are_seen_but_not_checked(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_file.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     (item,) = read(signed(plain("JPEG"), JPEG, authority, [GENERATED]))
     assert item.status is EvidenceStatus.NOT_RUN
     assert "not installed" in item.note
@@ -218,7 +219,7 @@ def test_remote_manifests_are_never_fetched(web_server: tuple[int, list[object]]
     data = jpeg(segment(0xE1, XMP_PREFIX + packet))
     # Straight to the library, which would fetch it by itself; the reader would not even ask it.
     with pytest.raises(Exception, match=r"^(Remote|ManifestNotFound)"):
-        reader_file._report(JPEG, data, reader_file.trust.TrustList())
+        reader_file._report(JPEG, data, TrustList())
     (item,) = read(data)
     assert item.status is EvidenceStatus.NOT_RUN
     assert "not fetched" in item.note
