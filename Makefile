@@ -24,7 +24,7 @@ $(VENV)/.made:
 $(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing the pinned dependencies into $(VENV): some minutes, most of them for PyTorch ..."
 	$(PIP) install --quiet --quiet -c constraints.txt hatchling editables
-	$(PIP) install --quiet --quiet -c constraints.txt --no-build-isolation -e .
+	$(PIP) install --quiet --quiet -c constraints.txt --no-build-isolation -e '.[c2pa]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt

@@ -106,6 +106,8 @@ class Settings(TypedDict, total=False):
     """``greedy`` or ``free``."""
     policy: str
     """``balanced``, ``marks``, ``model`` or ``strict``."""
+    trust_list: str | os.PathLike[str] | None
+    """File or folder of certificates whose signatures are believed, ``none``, or None: the downloaded list."""
     threshold: float | None
     """Call fake from this probability on."""
     device: str

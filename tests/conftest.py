@@ -17,6 +17,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# Read before the fixture below empties the environment.
+SHARED = Path(os.environ.get("FAKESCAN_TEST_DATA") or REPOSITORY.parent / "shared")
 
 
 class NetworkUsed(BaseException):
@@ -63,7 +65,6 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Reference data that is not part of the repository; tests that need it are skipped where it is absent."""
-    folder = REPOSITORY.parent / "shared"
-    if not folder.is_dir():
-        pytest.skip("the reference data (shared/) does not lie beside this checkout")
-    return folder
+    if not SHARED.is_dir():
+        pytest.skip("the reference data (shared/, or FAKESCAN_TEST_DATA) does not lie beside this checkout")
+    return SHARED

@@ -44,6 +44,7 @@ COMMANDS: dict[str, Command] = {
     "scan": Command("fakescan.cli.scan:scan", "Walk folders, assess images, write reports."),
     "report": Command("fakescan.cli.report:report", "Write reports of a finished run again, without a model."),
     "model": Command("fakescan.cli.model_cmd:app", "Show and verify models."),
+    "trust": Command("fakescan.cli.trust_cmd:app", "Show and download the list of trusted signers."),
     "train": Command("fakescan.cli.train:train", "Fine-tune a model (LM + FACL + CPM)."),
     "config": Command("fakescan.cli.config_cmd:app", "Show settings and where each comes from."),
     "schema": Command("fakescan.cli.schema_cmd:schema", "Print the JSON Schema of the JSON report."),

@@ -46,7 +46,7 @@ def doctor(debug: Debug = False) -> None:
     Example: [bold]fakescan doctor[/bold]
     """
     bad = 0
-    for check in (_machine, _packages, _devices, _formats, _model, _places):
+    for check in (_machine, _packages, _devices, _formats, _signatures, _model, _places):
         for finding in _careful(check):
             bad += finding.state == "bad"
             typer.echo(one_line(f"{finding.state.ljust(4)}  {finding.text}"))
@@ -116,6 +116,27 @@ def _formats() -> Iterator[Finding]:
             yield Finding("ok", f"{name} pictures can be read")
         else:
             yield Finding("note", f"{name} pictures cannot be read", "install pillow from its official wheels")
+
+
+def _signatures() -> Iterator[Finding]:
+    from importlib.util import find_spec
+
+    from fakescan.evidence import trust
+
+    if find_spec("c2pa") is None:
+        yield Finding("note", "Content Credentials cannot be checked", "pip install 'fakescan-forensics[c2pa]'")
+        return
+    place = trust.chosen(None)
+    try:
+        listed = trust.load(place)
+    except trust.TrustError as fault:
+        yield Finding("bad", f"{place}: {fault}", "run: fakescan trust update")
+        return
+    if listed.certificates:
+        yield Finding("ok", f"Content Credentials are checked; {listed.certificates} certificates are trusted")
+    else:
+        hint = "fakescan trust update downloads the official list"
+        yield Finding("note", "Content Credentials are checked, but no signer is trusted: there is no trust list", hint)
 
 
 def _model() -> Iterator[Finding]:

@@ -41,6 +41,7 @@ def scan(
     score: flag.ScoreFlag = None,
     decode: flag.DecodeFlag = None,
     policy: flag.PolicyFlag = None,
+    trust_list: flag.TrustList = None,
     threshold: flag.Threshold = None,
     seed: flag.Seed = None,
     outputs: flag.Outputs = None,

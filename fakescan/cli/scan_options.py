@@ -82,6 +82,15 @@ PolicyFlag = Annotated[
         rich_help_panel=_HOW,
     ),
 ]
+TrustList = Annotated[
+    str | None,
+    typer.Option(
+        "--trust-list",
+        metavar="FILE|DIR|none",
+        help="Whose signatures are believed: PEM certificates; the list of `fakescan trust update` if left out.",
+        rich_help_panel=_HOW,
+    ),
+]
 Threshold = Annotated[
     str | None,
     typer.Option("--threshold", metavar="P", help="Call fake from this probability on.", rich_help_panel=_HOW),

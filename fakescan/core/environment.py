@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-_DISTRIBUTIONS = ("torch", "transformers", "tokenizers", "pillow", "exifread")
+_DISTRIBUTIONS = ("torch", "transformers", "tokenizers", "pillow", "exifread", "c2pa-python")
 
 
 def environment() -> dict[str, str]:

@@ -103,6 +103,8 @@ class ScanOptions:
     """From which verdict on a scan exits with 1."""
     policy: Policy = Policy.BALANCED
     """How model and provenance are weighed."""
+    trust_list: str | None = None
+    """File or folder of certificates whose signatures are believed, ``none``, or None: the downloaded list."""
     threshold: float | None = None
     """At or above: fake; None: the calibrated threshold."""
     run_dir: str | None = None
@@ -169,6 +171,7 @@ _READERS: Mapping[str, read.Reader] = {
     "batch_size": read.auto_or_count,
     "fail_on": read.choice(FailOn),
     "policy": read.choice(Policy),
+    "trust_list": read.optional_text,
     "threshold": read.optional_share,
     "run_dir": read.optional_text,
     "resume": read.flag,

@@ -11,6 +11,9 @@ from fakescan.core.records import Evidence, EvidenceStatus, Strength, Supports
 SIGNATURE_READERS = frozenset({"c2pa"})
 """Readers whose findings come out of a signature; below ``TRUSTED`` its signer is on no trust list."""
 
+SIGNER = "Signer"
+"""``Evidence.name`` of who signed."""
+
 BROKEN_SIGNATURE = "broken signature"
 """``Evidence.name`` of a signature that is broken, grafted from another file, or tampered with."""
 
@@ -90,7 +93,9 @@ def provenance_of(evidence: Iterable[Evidence]) -> Provenance:
     def rows_where(holds: Callable[[Evidence], bool]) -> frozenset[Found]:
         return frozenset(row for row, item in rows if holds(item))
 
+    trusted = [item for item in fired if item.strength is Strength.TRUSTED and not _is_broken(item)]
     capture = [item.value for row, item in rows if row is Found.TRUSTED_CAPTURE]
+    signers = [item.value for item in trusted if item.name == SIGNER]
     return Provenance(
         found=found,
         unsigned=rows_where(lambda item: item.reader not in SIGNATURE_READERS),
@@ -103,12 +108,9 @@ def provenance_of(evidence: Iterable[Evidence]) -> Provenance:
             for captured in _SAYS_CAPTURED
             if generated in found and captured in found
         ),
-        captured_by=capture[0] if capture else "",
+        captured_by=(signers or capture)[0] if capture else "",
         broken_signature=any(_is_broken(item) for item in fired),
-        silent_signer=any(
-            item.strength is Strength.TRUSTED and item.supports is Supports.NONE and not _is_broken(item)
-            for item in fired
-        ),
+        silent_signer=bool(trusted) and all(item.supports is Supports.NONE for item in trusted),
         weak_marks=any(
             item.strength in (Strength.WEAK, Strength.CONTEXT) and item.supports in (Supports.FAKE, Supports.EDITED)
             for item in fired

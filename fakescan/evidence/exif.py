@@ -9,14 +9,17 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from io import BytesIO
 from typing import Any
 
 import exifread
 
 from fakescan.core.records import Evidence, EvidenceStatus, SourceFile, Strength, Supports
+from fakescan.evidence.cameras import is_known_maker
 from fakescan.evidence.containers import metadata_of
+from fakescan.evidence.exif_checks import size_faults, time_faults, time_of
+from fakescan.evidence.generators.names import names_a_generator
+from fakescan.evidence.sizes import size_px
 from fakescan.evidence.text import cleaned, decoded
 from fakescan.evidence.tiff import Tiff
 
@@ -29,16 +32,31 @@ _FIELDS = {
     "LensModel": "EXIF LensModel",
     "Software": "Image Software",
     "DateTimeOriginal": "EXIF DateTimeOriginal",
+    "DateTime": "Image DateTime",
+    "Artist": "Image Artist",
+    "ExposureTime": "EXIF ExposureTime",
+    "FNumber": "EXIF FNumber",
+    "ISOSpeedRatings": "EXIF ISOSpeedRatings",
+    "FocalLength": "EXIF FocalLength",
     "Orientation": "Image Orientation",
 }
 _THUMBNAIL = ("Thumbnail JPEGInterchangeFormat", "Thumbnail StripOffsets")
 _FITTING = (
-    "Make and model of a camera, with a time of capture or a lens. Unsigned: such fields are easily copied from "
-    "another photograph or written by hand."
+    "Make and model of a camera. Unsigned: such fields are easily copied from another photograph or written by hand."
 )
 _MAX_NAME_CHARS = 64
 _NO_NAMES = frozenset({"n/a", "none", "unknown", "undefined", "default"})
-_FIRST_YEAR, _LAST_YEAR = 1990, 2100
+_PRINTED = frozenset(
+    {"Image Orientation", "EXIF ExposureTime", "EXIF FNumber", "EXIF ISOSpeedRatings", "EXIF FocalLength"}
+)
+"""Fields of numbers; where text belongs, numbers are damage."""
+_NOTES = {
+    "DateTimeOriginal": "When the picture was taken, by the camera's clock.",
+    "DateTime": "When the file was last changed, by the program that did.",
+    "Software": "The program that last wrote the file, by its own account.",
+    "Orientation": "How the picture is turned for display.",
+}
+_MAX_BLOCK_BYTES = 64_000_000
 
 
 class ExifReader:
@@ -54,12 +72,13 @@ class ExifReader:
             data: its bytes.
         """
         try:
-            blocks = [block for block in metadata_of(data, file.media_type).exif if block]
-            return list(self._of_blocks(blocks)) or [self._said(EvidenceStatus.SILENT, "The file holds no EXIF data.")]
+            metadata = metadata_of(data, file.media_type)
+            found = list(self._of_blocks(metadata.exif, size_px(data, file.media_type)))
+            return found or [self._said(EvidenceStatus.SILENT, "The file holds no EXIF data.")]
         except Exception:  # the contract of readers: hostile bytes become a finding, whatever they raise
             return [self._said(EvidenceStatus.FAILED, "The EXIF data is damaged.")]
 
-    def _of_blocks(self, blocks: list[bytes]) -> Iterator[Evidence]:
+    def _of_blocks(self, blocks: list[bytes], actual: tuple[int, int] | None) -> Iterator[Evidence]:
         if not blocks:
             return
         if len(blocks) > 1:
@@ -67,28 +86,43 @@ class ExifReader:
                 self.name, "EXIF blocks", str(len(blocks)), note="More than one EXIF block; the first counts."
             )
         tiff = Tiff(blocks[0])
-        if not tiff.is_bearable():
+        if len(blocks[0]) > _MAX_BLOCK_BYTES or not tiff.is_bearable():
             yield self._said(EvidenceStatus.FAILED, "The EXIF data is damaged, or made to take forever to read.")
             return
         tags = _tags_of(blocks[0])
-        found = list(self._camera(tags)) + list(self._context(tags))
+        found = [*self._camera(tags), *self._faults(tags, blocks[0], actual), *self._context(tags)]
         yield from found or [self._said(EvidenceStatus.SILENT, "The EXIF data names no camera, time or place.")]
 
     def _camera(self, tags: Mapping[str, Any]) -> Iterator[Evidence]:
         make, model = _text(tags, "Image Make"), _text(tags, "Image Model")
-        if not (_is_a_name(make) and _is_a_name(model)):
+        if not (_is_a_name(make) and _is_a_name(model)) or names_a_generator(make) or names_a_generator(model):
             return
         taken, lens = _text(tags, "EXIF DateTimeOriginal"), _text(tags, "EXIF LensModel")
-        fitting = [part for part, fits in ((taken, _is_a_time(taken)), (lens, _is_a_name(lens))) if fits]
-        if fitting:
+        fitting = [part for part, fits in ((taken, time_of(taken)), (lens, _is_a_name(lens))) if fits]
+        exposed = sum(bool(_text(tags, key)) for key in _PRINTED - {"Image Orientation"}) > 1
+        if fitting or exposed or is_known_maker(make):
             value = cleaned(", ".join([model if model.startswith(make) else f"{make} {model}", *fitting]))
             yield Evidence(self.name, "Camera", value, Supports.REAL, Strength.UNSIGNED, note=_FITTING)
+
+    def _faults(self, tags: Mapping[str, Any], block: bytes, actual: tuple[int, int] | None) -> Iterator[Evidence]:
+        times = time_faults(
+            _text(tags, "EXIF DateTimeOriginal"),
+            _text(tags, "EXIF DateTimeDigitized"),
+            _text(tags, "Image DateTime"),
+            _text(tags, "GPS GPSDate"),
+        )
+        stated = (_number(tags, "EXIF ExifImageWidth"), _number(tags, "EXIF ExifImageLength"))
+        preview = _preview(tags, block)
+        sizes = size_faults(stated, actual, size_px(preview, "image/jpeg") if preview else None)
+        for name, sentences in (("contradicting times", times), ("contradicting sizes", sizes)):
+            for sentence in sentences:
+                yield Evidence(self.name, name, "", note=sentence)
 
     def _context(self, tags: Mapping[str, Any]) -> Iterator[Evidence]:
         for name, key in _FIELDS.items():
             value = cleaned(_text(tags, key))
             if value:
-                yield Evidence(self.name, name, value)
+                yield Evidence(self.name, name, value, note=_NOTES.get(name, ""))
         place = _place(tags)
         if place:
             note = "A place is stored in the file. Personal data: redact it before the report is published."
@@ -120,8 +154,8 @@ def _text(tags: Mapping[str, Any], key: str) -> str:
         return ""
     values = tag.values
     if isinstance(values, list):
-        # Numbers have a printed form ("Rotated 180"); where text belongs they are damage.
-        return str(tag.printable) if key == "Image Orientation" else ""
+        # Numbers have a printed form ("Rotated 180", "1/60").
+        return str(tag.printable) if key in _PRINTED else ""
     text = decoded(values) if isinstance(values, bytes) else str(values)
     return text.strip("\0 \t\r\n")
 
@@ -137,13 +171,16 @@ def _is_a_name(text: str) -> bool:
     )
 
 
-def _is_a_time(text: str) -> bool:
-    try:
-        # EXIF knows no time zone here.
-        found = datetime.strptime(text[:19], "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
-    except ValueError:
-        return False
-    return _FIRST_YEAR <= found.year <= _LAST_YEAR
+def _number(tags: Mapping[str, Any], key: str) -> int:
+    tag = tags.get(key)
+    values = tag.values if tag is not None else None
+    return int(values[0]) if isinstance(values, list) and values and isinstance(values[0], int) else 0
+
+
+def _preview(tags: Mapping[str, Any], block: bytes) -> bytes:
+    """The small picture in the EXIF block, empty when there is none."""
+    start = _number(tags, "Thumbnail JPEGInterchangeFormat")
+    return block[start : start + _number(tags, "Thumbnail JPEGInterchangeFormatLength")] if start else b""
 
 
 def _place(tags: Mapping[str, Any]) -> str:

@@ -41,6 +41,23 @@ def decoded(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
+def user_comment(raw: bytes, *, big_endian: bool) -> str:
+    """The text of EXIF's UserComment: eight bytes name its encoding (EXIF 3.0, 4.6.6).
+
+    Args:
+        raw: the field's bytes.
+        big_endian: the byte order of the block that it stands in.
+    """
+    encoding, body = raw[:8], raw[8:]
+    if encoding != b"UNICODE\0":
+        # Writers that know no encodings put the text where their name belongs.
+        return decoded(raw if encoding.isascii() and encoding.decode("ascii").isprintable() else body)
+    # UTF-16 in the byte order of the block by the standard; some writers always take the other one.
+    orders = ("utf-16-be", "utf-16-le") if big_endian else ("utf-16-le", "utf-16-be")
+    readings = [body.decode(order, "replace").rstrip("\0") for order in orders]
+    return max(readings, key=lambda text: sum(char.isascii() for char in text[:400]))
+
+
 def _spelled(char: str) -> str:
     if char in _JOINERS or unicodedata.category(char) not in _HIDDEN:
         return char

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-MAX_PACKET_BYTES = 1_000_000
-"""Longer packets are not read."""
+MAX_PACKET_BYTES = 16_000_000
+"""Longer packets are not read. Phones keep depth maps in extended packets of some megabytes."""
+MAX_VALUE_CHARS = 1_000_000
+"""Longer values (pictures in base64) are left out."""
 
 _MAX_DEPTH = 64
 _MAX_PROPERTIES = 10_000
+_MAX_ELEMENTS = 100_000
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
+_DESCRIPTION = _RDF + "Description"
 _CONTAINERS = frozenset(_RDF + name for name in ("RDF", "Description", "Alt", "Bag", "Seq", "li"))
 
 
@@ -25,6 +29,8 @@ class Property:
     """Its local name."""
     value: str
     """Its text. Untrusted."""
+    within: str = ""
+    """Local name of the outermost property that it stands in, e.g. ``History``; empty when it stands by itself."""
 
 
 class XmpError(ValueError):
@@ -61,6 +67,25 @@ def properties(packet: bytes) -> list[Property]:
     return gathered.found
 
 
+def readable_properties(packets: Iterable[bytes]) -> tuple[list[Property], bool]:
+    """The properties of all packets that can be read.
+
+    Args:
+        packets: bytes of XMP packets.
+
+    Returns:
+        The properties, and whether a packet could not be read.
+    """
+    found: list[Property] = []
+    damaged = False
+    for packet in packets:
+        try:
+            found += properties(packet)
+        except XmpError:
+            damaged = True
+    return found, damaged
+
+
 def _refuse(*_: object) -> None:
     raise XmpError
 
@@ -72,9 +97,11 @@ class _Gathered:
     found: list[Property] = field(default_factory=list)
     path: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
+    elements: int = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self.path) >= _MAX_DEPTH or len(self.found) >= _MAX_PROPERTIES:
+        self.elements += 1
+        if len(self.path) >= _MAX_DEPTH or len(self.found) >= _MAX_PROPERTIES or self.elements > _MAX_ELEMENTS:
             raise XmpError
         self.path.append(name)
         self.words.clear()
@@ -98,5 +125,8 @@ class _Gathered:
 
     def _add(self, name: str, value: str) -> None:
         namespace, _, local = name.rpartition(" ")
-        if namespace and value:
-            self.found.append(Property(namespace, local, value))
+        if namespace and value and len(value) <= MAX_VALUE_CHARS:
+            opened = self.path[self.path.index(_DESCRIPTION) + 1 :] if _DESCRIPTION in self.path else []
+            outermost = next((element for element in opened if element not in _CONTAINERS), name)
+            within = "" if outermost == name else outermost.rpartition(" ")[2]
+            self.found.append(Property(namespace, local, value, within))

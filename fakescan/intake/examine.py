@@ -62,7 +62,7 @@ class Pictured:
 
 Step = FileRead | ReaderDone | Pictured | Failure
 Readers = Mapping[str, str]
-"""Evidence readers by name, each ``module:Class``; imported where they run."""
+"""Evidence readers by name, each ``module:Class`` or ``module:Class=argument``; imported where they run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +200,10 @@ def _read_evidence(name: str, spec: str, file: SourceFile, data: bytes) -> tuple
 
 
 def _reader(spec: str) -> EvidenceReader:
-    module, _, attribute = spec.partition(":")
-    reader: EvidenceReader = getattr(importlib.import_module(module), attribute)()
+    module, _, rest = spec.partition(":")
+    attribute, _, argument = rest.partition("=")
+    made = getattr(importlib.import_module(module), attribute)
+    reader: EvidenceReader = made(argument) if argument else made()
     return reader
 
 

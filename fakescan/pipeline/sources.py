@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fakescan.core.options import ScanOptions
 from fakescan.core.records import Failure, ImageRecord, Skipped, SourceFile
 from fakescan.errors import FakescanError
-from fakescan.evidence import READERS
+from fakescan.evidence import readers_with
 from fakescan.intake.discover import Found, common_root, discover
 from fakescan.intake.examine import Examined
 from fakescan.intake.limits import Limits
@@ -49,7 +49,7 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
         options: paths, filters and limits.
 
     Raises:
-        InputError: when a pattern means nothing.
+        InputError: when a pattern means nothing, or the trust list cannot be used.
     """
     files: list[Found] = []
     skipped: list[Skipped] = []
@@ -61,8 +61,9 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
         else:
             files.append(item)
     workers = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
+    readers = readers_with(options.trust_list)
     limits = Limits(options.max_file_bytes, options.max_pixels, timeout_s=options.file_timeout_s)
-    with DecodePool(workers, limits, READERS) as pool:
+    with DecodePool(workers, limits, readers) as pool:
         yield Sources(
             root=str(common_root(options.paths)),
             files=tuple(sorted(files, key=lambda found: found.path)),

@@ -83,6 +83,23 @@ def with_exif(kind: str, block: bytes) -> bytes:
     return png(chunk(b"eXIf", block)) if kind == PNG else webp(riff_chunk(b"EXIF", block))
 
 
+def iptc_record(number: int, text: bytes) -> bytes:
+    return b"\x1c\x02" + bytes([number]) + struct.pack(">H", len(text)) + text
+
+
+def photoshop_resource(number: int, body: bytes) -> bytes:
+    return b"8BIM" + struct.pack(">HHI", number, 0, len(body)) + body + b"\0" * (len(body) & 1)
+
+
+def iptc_segment(number: int, text: bytes) -> bytes:
+    """APP13 with one IPTC record."""
+    return segment(0xED, b"Photoshop 3.0\0" + photoshop_resource(0x0404, iptc_record(number, text)))
+
+
+def box(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body) + 8) + kind + body
+
+
 def xmp_packet(properties: str) -> bytes:
     return (
         b"<?xpacket begin='\xef\xbb\xbf' id='W5M0MpCehiHzreSzNTczkc9d'?><x:xmpmeta xmlns:x='adobe:ns:meta/'>"

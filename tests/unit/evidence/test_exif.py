@@ -52,16 +52,18 @@ def test_a_lens_does_as_well_as_a_time() -> None:
     "fields",
     [
         {"Make": "Canon"},
-        {"Make": "Canon", "Model": "EOS"},
+        {"Make": "Somebody", "Model": "Something"},
+        {"Make": "Black Forest Labs", "Model": "flux-dev", "DateTimeOriginal": "2024:05:06 07:08:09"},
+        {"Make": "Ideogram AI", "Model": "V 2.0", "DateTimeOriginal": "2024:05:06 07:08:09"},
         {"Make": "Canon", "DateTimeOriginal": "2021:05:06 07:08:09"},
-        {**CAMERA, "DateTimeOriginal": "0000:00:00 00:00:00"},
-        {**CAMERA, "DateTimeOriginal": "yesterday"},
-        {**CAMERA, "DateTimeOriginal": "1899:01:01 00:00:00"},
+        {"Make": "Some", "Model": "Thing", "DateTimeOriginal": "0000:00:00 00:00:00"},
+        {"Make": "Some", "Model": "Thing", "DateTimeOriginal": "yesterday"},
+        {"Make": "Some", "Model": "Thing", "DateTimeOriginal": "1899:01:01 00:00:00"},
         {**CAMERA, "Make": 'workflow:{"nodes": []}'},
         {**CAMERA, "Make": "x" * 65},
         {**CAMERA, "Model": "123"},
         {**CAMERA, "Model": "unknown"},
-        {"Make": "Canon", "Model": "EOS", "LensModel": "N/A"},
+        {"Make": "Some", "Model": "Thing", "LensModel": "N/A"},
     ],
 )
 def test_single_or_odd_fields_are_only_context(fields: dict[str, str]) -> None:
