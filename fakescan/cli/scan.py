@@ -23,6 +23,7 @@ from fakescan.cli.settings import resolve
 from fakescan.core.options import OPTION_NAMES, FailOn, ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import scan_to_json
+from fakescan.engines import model_folder
 from fakescan.errors import InputError, ReportError
 from fakescan.pipeline import FinishedRun, run_scan
 from fakescan.reports.terminal import print_paths, print_summary
@@ -72,9 +73,14 @@ def scan(
     """
     options = _options(ctx.params, config)
     targets = targets_of(options.outputs)
+    model_folder(options.model)  # a model that is not there is told before a long walk, not after it
     command = shlex.join(["fakescan", *(ctx.obj or [])])
     with _terminated_like_ctrl_c(), Watch(options, quiet=quiet) as watch:
-        run = run_scan(options, lambda: fakescan.engine_of(options), watch, command=command)
+        try:
+            run = run_scan(options, lambda: fakescan.engine_of(options), watch, command=command)
+        except KeyboardInterrupt:  # a second one, or one before there was anything to keep
+            say("interrupted; what was done until then is in the journal, and --resume goes on from there")
+            raise
     raise typer.Exit(_finish(run, targets, options, json=json, quiet=quiet))
 
 
