@@ -44,14 +44,18 @@ class Picture:
 
 
 def pictures(folder: Path, count: int) -> list[Picture]:
-    """The first pictures of a folder that open, repeated when there are too few."""
-    found = []
-    for path in sorted(folder.iterdir()):
+    """The first pictures below a folder that open, repeated when there are too few."""
+    found: list[Picture] = []
+    for path in sorted(folder.rglob("*.*")):
+        if len(found) == count:
+            break
         try:
             with Image.open(path) as file:
                 found.append(Picture(file.convert("RGB"), path.name))
         except OSError:
             continue
+    if not found:
+        raise SystemExit(f"no picture below {folder}")
     return [found[i % len(found)] for i in range(count)]
 
 
@@ -82,7 +86,9 @@ def baseline(loaded: LoadedModel, images: list[Picture]) -> Callable[[], int]:
         written = 0
         for picture in images:
             view = make_view(picture.image, prep.views[0], prep)
-            answer = asked(images=view, text=prompt, generation_config=settings, return_full_text=False)
+            # As a bare argument it would go to the processor, which warns that it knows no such thing, and be lost.
+            asking = {"generation_config": settings}
+            answer = asked(images=view, text=prompt, generate_kwargs=asking, return_full_text=False)
             written += len(tokenizer.encode(answer[0]["generated_text"], add_special_tokens=False))
         return written
 

@@ -39,6 +39,14 @@ class Observer:
             total: files of the scan.
         """
 
+    def caught_up(self, done: int, total: int) -> None:
+        """Everything that is known so far was told: results come in batches, and the next one takes its time.
+
+        Args:
+            done: files finished so far.
+            total: files of the scan.
+        """
+
     def warned(self, text: str) -> None:
         """Something that the user should know while the scan goes on.
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.main import get_command
 
-from fakescan.cli.exits import FAILED, INTERRUPTED, explain_fault, flush_or_forget
+from fakescan.cli.exits import FAILED, INTERRUPTED, explain_fault, flush_or_forget, spell_out_what_the_console_lacks
 from fakescan.version import __version__
 
 COMPLETION_VARIABLE = "_FAKESCAN_COMPLETE"
@@ -59,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: without the program's name; None for those of the process.
     """
+    spell_out_what_the_console_lacks()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -110,7 +110,12 @@ class Watch(Observer):
             self._written += outcome.prediction.elapsed_s > 0
         self._advise()
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=done, description=f"{self._pace()}: {self._tally()}")
+            self._bar.update(self._bar.task_ids[0], completed=done)
+
+    def caught_up(self, done: int, total: int) -> None:
+        """Say how fast it goes: only here, since in the middle of a batch most of its time is not yet paid for."""
+        if self._bar is not None:
+            self._describe(f"{self._pace()}: {self._tally()}")
         elif not self._quiet and self._clock() - self._last_line_s >= _PLAIN_EVERY_S:
             self._last_line_s = self._clock()
             self._line(f"{done:,} of {total:,}, {self._pace()}: {self._tally()}")

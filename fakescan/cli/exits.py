@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import shlex
+import subprocess
 import sys
+from collections.abc import Sequence
 
 from fakescan.errors import ConfigError, FakescanError
 
@@ -62,6 +66,22 @@ def one_line(text: str) -> str:
         text: anything.
     """
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def shell_line(words: Sequence[str]) -> str:
+    """Words as they are typed at this system's command line.
+
+    Args:
+        words: the program and its arguments.
+    """
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+
+
+def spell_out_what_the_console_lacks() -> None:
+    """A console or pipe of an older code page gets an escape for a character that it lacks, instead of an end."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def flush_or_forget() -> bool:

@@ -47,7 +47,12 @@ def info(model: Name = None, debug: Debug = False) -> None:
             {
                 f"score {kind.value}": f"threshold {record.threshold:.3f}, inconclusive from {low:.3f} to {high:.3f}",
                 "  fitted on": record.fitted_on,
-                **{f"  {name}": str(value) for name, value in record.metrics.items()},
+                # The reliability bins are for the reports' diagram; nobody reads twenty rows of them here.
+                **{
+                    f"  {name.replace('_', ' ')}": str(value)
+                    for name, value in record.metrics.items()
+                    if not name.startswith("bin_")
+                },
             }
         )
     if not about.calibration:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,13 +15,14 @@ import typer
 import fakescan
 from fakescan.cli import scan_options as flag
 from fakescan.cli.console import Watch
-from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, INTERRUPTED, say
+from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, INTERRUPTED, say, shell_line
 from fakescan.cli.inputs import listed_paths
 from fakescan.cli.outputs import Target, targets_of, write_all
 from fakescan.cli.settings import resolve
 from fakescan.core.options import OPTION_NAMES, FailOn, ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import scan_to_json
+from fakescan.engines import model_folder
 from fakescan.errors import InputError, ReportError
 from fakescan.pipeline import FinishedRun, run_scan
 from fakescan.reports.terminal import print_paths, print_summary
@@ -73,9 +73,14 @@ def scan(
     """
     options = _options(ctx.params, config)
     targets = targets_of(options.outputs)
-    command = shlex.join(["fakescan", *(ctx.obj or [])])
+    model_folder(options.model)  # a model that is not there is told before a long walk, not after it
+    command = shell_line(["fakescan", *(ctx.obj or [])])
     with _terminated_like_ctrl_c(), Watch(options, quiet=quiet) as watch:
-        run = run_scan(options, lambda: fakescan.engine_of(options), watch, command=command)
+        try:
+            run = run_scan(options, lambda: fakescan.engine_of(options), watch, command=command)
+        except KeyboardInterrupt:  # a second one, or one before there was anything to keep
+            say("interrupted; what was done until then is in the journal, and --resume goes on from there")
+            raise
     raise typer.Exit(_finish(run, targets, options, json=json, quiet=quiet))
 
 
@@ -114,7 +119,7 @@ def _finish(run: FinishedRun, targets: list[Target], options: ScanOptions, *, js
             sys.stdout.flush()
     except ReportError:
         say(f"the results are kept in {run.run_dir.path}")
-        say(f"write reports again with: fakescan report {shlex.quote(str(run.run_dir.path))} -o PATH")
+        say("write reports again with: " + shell_line(["fakescan", "report", str(run.run_dir.path), "-o", "PATH"]))
         raise
     except OSError as fault:
         reason = fault.strerror or type(fault).__name__

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from accelerate import init_empty_weights
 from peft import LoraConfig, get_peft_model
-from safetensors import SafetensorError
 from transformers import AutoTokenizer, LlavaConfig, LlavaForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
@@ -26,6 +25,8 @@ from fakescan.model.projector import PooledProjector, pooling_of, visual_tokens_
 BASE_FILE = "fakescan_base.json"
 LANGUAGE_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 VISION_LINEARS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
+
+_AGAIN = "fetch or build it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,29 @@ class LoraSettings:
     """Blocks of the vision tower that get adapters too. Empty freezes the tower, as in the paper."""
 
 
+def load_config(path: Path | str, *, projector_pooling: int = 1) -> LlavaConfig:
+    """The config of a base folder, without its weights.
+
+    Args:
+        path: the folder.
+        projector_pooling: side of the squares of patches that the projector averages.
+
+    Raises:
+        ModelError: there is no such folder, no config in it, or one that contradicts itself.
+    """
+    folder = Path(path)
+    if not folder.is_dir():  # transformers would take a name that is no folder for one of its hub
+        raise ModelError(f"there is no base model in {folder}", "give the folder that holds it")
+    try:
+        config: LlavaConfig = LlavaConfig.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # a config that contradicts itself raises whatever transformers likes
+        raise ModelError(
+            f"the config of the base model in {folder} cannot be read: {_reason(error)}", _AGAIN
+        ) from error
+    config.projector_pooling = projector_pooling
+    return config
+
+
 def load_base(path: Path | str, *, projector_pooling: int = 1) -> LlavaForConditionalGeneration:
     """Build a LLaVA in float32 on the CPU from a base folder.
 
@@ -55,28 +79,39 @@ def load_base(path: Path | str, *, projector_pooling: int = 1) -> LlavaForCondit
     Raises:
         ModelError: files are missing, truncated, or do not fit the config.
     """
-    folder = Path(path)
+    folder, config = Path(path), load_config(path, projector_pooling=projector_pooling)
     try:
-        config = LlavaConfig.from_pretrained(folder, local_files_only=True)
-        config.projector_pooling = projector_pooling
         if not (folder / BASE_FILE).is_file():
             return _load_huggingface(folder, config)
         parts = json.loads((folder / BASE_FILE).read_text("utf-8"))
         weights = {f"model.vision_tower.{k}": v for k, v in read_weights(folder / parts["vision"]).items()}
         weights |= {f"model.language_model.{k}": v for k, v in read_weights(folder / parts["language"]).items()}
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise ModelError(f"the base model in {folder} cannot be loaded: {error}", "fetch or build it again") from error
-    weights["lm_head.weight"] = weights["model.language_model.embed_tokens.weight"]
-    with init_empty_weights(include_buffers=False):
-        model = LlavaForConditionalGeneration(config)
-    _fit_projector(model, config)
-    missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
+        weights["lm_head.weight"] = weights["model.language_model.embed_tokens.weight"]
+    except Exception as error:  # damaged files raise whatever their readers like
+        raise ModelError(f"the base model in {folder} cannot be loaded: {_reason(error)}", _AGAIN) from error
+    try:
+        with init_empty_weights(include_buffers=False):
+            model = LlavaForConditionalGeneration(config)
+        _fit_projector(model, config)
+    except Exception as error:
+        raise ModelError(f"the base model in {folder} cannot be built: {_reason(error)}", _AGAIN) from error
+    try:
+        missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
+    except RuntimeError as error:  # every shape that does not fit: the first is enough
+        first = _reason(error)[:200]
+        raise ModelError(f"the base model in {folder} does not fit its config: {first}", _AGAIN) from error
     missing = [name for name in missing if "multi_modal_projector" not in name]
     if missing or unexpected:
-        fault = (missing + unexpected)[0]
-        raise ModelError(f"the base model in {folder} does not fit its config ({fault})", "build it again")
+        fault = f"{missing[0]} is missing" if missing else f"{unexpected[0]} has no place"
+        raise ModelError(f"the base model in {folder} does not fit its config: {fault}", _AGAIN)
     model.tie_weights()
     return model.eval()
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong on one line; a missing key is only its name otherwise."""
+    text = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    return " ".join(text.split()) or type(error).__name__
 
 
 def _fit_projector(model: LlavaForConditionalGeneration, config: LlavaConfig) -> None:
@@ -105,10 +140,8 @@ def load_tokenizer(path: Path | str) -> Any:
     """
     try:
         return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"the tokenizer in {path} cannot be loaded: {error}", "fetch or build the model again"
-        ) from error
+    except Exception as error:  # the tokenizers library raises plain Exceptions
+        raise ModelError(f"the tokenizer in {path} cannot be loaded: {_reason(error)}", _AGAIN) from error
 
 
 def target_modules(settings: LoraSettings) -> str:

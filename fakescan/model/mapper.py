@@ -52,6 +52,12 @@ def derive_anchors(tokenizer: Tokenizer) -> Anchors:
                 "use a model whose vocabulary holds the words real and fake",
             )
         words[word] = ids[0]
+    if words["real"] == words["fake"] or not all(patterns):
+        # A vocabulary without the words gives both the same id for "unknown": every score would be a silent 0.5.
+        raise ModelError(
+            'this tokenizer does not tell "real" from "fake"',
+            "use a model whose vocabulary holds the words real and fake",
+        )
     return Anchors(tuple(patterns), words["real"], words["fake"])
 
 

@@ -126,6 +126,7 @@ def _through(line: Line, sources: Sources, options: ScanOptions, observer: Obser
                 done += 1
                 observer.result(result, done, total)
                 yield result
+            observer.caught_up(done, total)
 
 
 def _announce(sources: Sources, observer: Observer) -> None:

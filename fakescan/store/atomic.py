@@ -72,9 +72,11 @@ def reporting_faults(path: Path) -> Iterator[None]:
         yield
     except OSError as fault:
         reason = fault.strerror or type(fault).__name__
-        raise ReportError(
-            f"cannot write {_named(path)}: {reason}", "free some space or choose another place"
-        ) from fault
+        hint = "free some space or choose another place"
+        if isinstance(fault, PermissionError):
+            # Windows does not let a file be replaced while another program has it open.
+            hint = "close it in other programs, change its permissions, or choose another place"
+        raise ReportError(f"cannot write {_named(path)}: {reason}", hint) from fault
 
 
 def _named(path: Path) -> str:

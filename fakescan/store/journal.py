@@ -13,7 +13,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Self
 
 from fakescan.core.json_values import ReportShapeError
@@ -172,13 +172,23 @@ class Journal:
             raise ReportError(f"the journal {self._name}: {message}", hint) from fault
 
 
+def uri_of(path: PurePath) -> str:
+    """An absolute path as SQLite takes it: a Windows share stands in the path, where SQLite allows no server name.
+
+    Args:
+        path: absolute.
+    """
+    uri = path.as_uri()
+    return uri if uri.startswith("file:///") else "file:////" + uri.removeprefix("file://")
+
+
 def _connect(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
     if path is None:
         # SQLite's own temporary database: in memory while it is small, on disk when it grows.
         return sqlite3.connect("", check_same_thread=False)
     mode = "ro" if read_only else "rwc"
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=1.0, check_same_thread=False
+        f"{uri_of(path.absolute())}?mode={mode}", uri=True, timeout=1.0, check_same_thread=False
     )
     if not read_only:
         # One writer: a second scan into the same run directory is refused instead of mixed in.

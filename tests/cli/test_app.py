@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 import typer
 
 from fakescan.cli import app
+from fakescan.cli.exits import shell_line
 from fakescan.errors import ConfigError, InputError
 from fakescan.version import __version__
 
@@ -205,3 +207,23 @@ def test_schema_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
         "const": "1",
         "description": "Changes when a member changes its meaning or goes away.",
     }
+
+
+def test_a_console_of_an_old_code_page_gets_escapes_and_no_fault(repository: Path, tmp_path: Path) -> None:
+    environment = os.environ | {
+        "PYTHONIOENCODING": "cp1252",
+        "FAKESCAN_EXCLUDE": "日本",
+        "PYTHONPATH": os.pathsep.join([str(repository), str(repository / "trainer")]),
+    }
+    command = [sys.executable, "-m", "fakescan", "config", "show"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0
+    assert b"\\u65e5\\u672c" in done.stdout
+
+
+@pytest.mark.parametrize(("platform", "quoted"), [("linux", "'a b'"), ("win32", '"a b"')])
+def test_commands_are_quoted_as_the_system_takes_them(
+    monkeypatch: pytest.MonkeyPatch, platform: str, quoted: str
+) -> None:
+    monkeypatch.setattr("fakescan.cli.exits.sys.platform", platform)
+    assert shell_line(["fakescan", "report", "a b"]) == f"fakescan report {quoted}"

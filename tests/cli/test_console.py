@@ -42,12 +42,25 @@ def test_a_pipe_gets_a_few_plain_lines() -> None:
         for done in range(1, 101):
             clock.now += 1
             seen.result(assessed(f"{done}.jpg", text=False), done, 100)
+            seen.caught_up(done, 100)
         seen.finished(scan())
     lines = out.getvalue().splitlines()
     assert lines[:2] == ["100 files to examine, 2 skipped", "model: weightless on cpu in float32"]
     assert len(lines) == 2 + 3
     assert lines[2] == "30 of 100, 1.0 images/s, 70 s left: 30 likely AI-generated"
     assert "\x1b" not in out.getvalue()
+
+
+def test_a_slow_batch_is_counted_whole_before_its_pace_is_told() -> None:
+    out, clock = io.StringIO(), Clock()
+    with watch(out, clock, reasoning="none") as seen:
+        seen.discovered(24, 0)
+        seen.model_ready(MODEL)
+        clock.now += 80  # eight pictures take 80 s and come all at once
+        for done in range(1, 9):
+            seen.result(assessed(f"{done}.jpg", text=False), done, 24)
+        seen.caught_up(8, 24)
+    assert out.getvalue().splitlines()[-1].startswith("8 of 24, 10.0 s an image, 3 min left")
 
 
 def test_a_terminal_gets_a_bar_and_it_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,6 +72,7 @@ def test_a_terminal_gets_a_bar_and_it_goes_away(monkeypatch: pytest.MonkeyPatch)
         seen.model_ready(MODEL)
         seen.result(assessed("a"), 1, 2)
         seen.result(failed("b"), 2, 2)
+        seen.caught_up(2, 2)
     text = out.getvalue()
     assert "2/2" in text
     assert "1 likely AI-generated, 1 failed" in text

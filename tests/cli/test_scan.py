@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
@@ -107,7 +107,7 @@ def test_a_missing_model_is_2(cli: Cli, tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr("fakescan.engines.load", load)
     folder(tmp_path / "in", a=REAL)
-    done = cli("scan", "in", "--model", "x", "-o", "r.html")
+    done = cli("scan", "in", "-o", "r.html")
     assert done.code == 2
     assert "error: no model named 'x'\nhint: use nano\n" in done.err
     assert not (tmp_path / "r.html").exists()
@@ -343,6 +343,7 @@ def test_the_engine_gets_what_was_asked_for(cli: Cli, tmp_path: Path, monkeypatc
 
     monkeypatch.setattr("fakescan.engines.load", load)
     folder(tmp_path / "in", a=FAKE)
+    (tmp_path / "m").mkdir()
     flags = "--model m --device cpu --dtype int8 --batch-size 2 --score after --decode free --seed 7 --engine plain"
     cli("scan", "in", *flags.split())
     assert asked == {
@@ -372,3 +373,21 @@ def test_runs_are_kept_in_the_cache(cli: Cli, tmp_path: Path) -> None:
     done = cli("scan", "in")
     [run] = (tmp_path / "cache" / "fakescan-runs").iterdir()
     assert str(run / "scan.json") in done.err
+
+
+def test_a_model_that_is_not_there_is_told_before_anything_else(cli: Cli, tmp_path: Path) -> None:
+    seen = cli("scan", tmp_path / "no-such-folder", "--model", "nanoo")
+    assert seen.code == 2
+    assert "did you mean nano?" in seen.err
+    assert "to examine" not in seen.err
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_second_ctrl_c_says_what_is_kept(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def twice(*_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fakescan.cli.scan.run_scan", twice)
+    seen = cli("scan", tmp_path)
+    assert seen.code == 130
+    assert "--resume goes on" in seen.err

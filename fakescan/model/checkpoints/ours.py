@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from fakescan.core.records import Calibration, ScoreKind
 from fakescan.errors import ModelError
 from fakescan.model.build import LoraSettings, add_lora, load_base, load_partial, load_tokenizer, merge_lora
 from fakescan.model.images import Preprocessing
-from fakescan.model.prompt import PROMPT_VERSION
+from fakescan.model.prompt import PROMPT_VERSION, TEMPLATES
 
 MANIFEST = "fakescan.json"
 ADAPTER = "adapter.safetensors"
@@ -84,28 +85,17 @@ def read_info(folder: Path) -> CheckpointInfo:
         ModelError: it is missing, malformed, of a newer format, or written for another prompt.
     """
     path = folder / MANIFEST
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        if data["format"] != FORMAT:
-            raise ValueError(f"format {data['format']!r} is not known to this version")
-        lora = data["lora"]
-        info = CheckpointInfo(
-            name=data["name"], base=data["base"], base_name=data["base_name"], template=data["template"],
-            preprocessing=Preprocessing(
-                data["preprocessing"]["size_px"], tuple(data["preprocessing"]["views"]),
-                tuple(data["preprocessing"]["mean"]), tuple(data["preprocessing"]["std"]),
-            ),
-            projector_pooling=data["projector_pooling"],
-            lora=LoraSettings(lora["rank"], lora["alpha"], 0.0, tuple(lora["vision_blocks"])) if lora else None,
-            tau=float(data["tau"]), decides=ScoreKind(data["decides"]), prompt_version=data["prompt_version"],
-            tool_version=data["tool_version"],
-            calibration={ScoreKind(kind): calibration_from_dict(entry) for kind, entry in data["calibration"].items()},
-            card=data["card"], files=data["files"],
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    if not path.is_file():
+        plain = (folder / "config.json").is_file()
         raise ModelError(
-            f"no usable model in {folder}: {error}", "see fakescan doctor; nano is the embedded model"
-        ) from error
+            f"{folder} holds no {MANIFEST}" + (", only a model in transformers' own layout" if plain else ""),
+            "give a folder that `fakescan train` made; without a name the embedded model is used",
+        )
+    try:
+        info = _info(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise ModelError(f"{path} is damaged: {reason}", "install fakescan again, or fetch the model again") from error
     if info.prompt_version != PROMPT_VERSION:
         raise ModelError(
             f"the model in {folder} was trained with prompt version {info.prompt_version}, this is {PROMPT_VERSION}",
@@ -114,21 +104,73 @@ def read_info(folder: Path) -> CheckpointInfo:
     return info
 
 
+def _info(data: Any) -> CheckpointInfo:
+    """The manifest, typed; whatever is wrong with it raises one of Python's own errors."""
+    if not isinstance(data, dict):
+        raise TypeError("it is no JSON object")
+    if data["format"] != FORMAT:
+        raise ValueError(f"format {data['format']!r} is not known to this version of fakescan")
+    if data["template"] not in TEMPLATES:
+        raise ValueError(f"template {data['template']!r} is not one of {', '.join(TEMPLATES)}")
+    lora, prep = data["lora"], data["preprocessing"]
+    tau, mean, std = float(data["tau"]), tuple(map(float, prep["mean"])), tuple(map(float, prep["std"]))
+    if not 0 < tau < math.inf:
+        raise ValueError("tau must be above 0")
+    if len(mean) != 3 or len(std) != 3 or not all(0 < each < math.inf for each in std):
+        raise ValueError("mean and std of the preprocessing must be three numbers each")
+    if ADAPTER not in data["files"]:
+        raise ValueError(f"it holds no digest of {ADAPTER}")
+    if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in data["files"]):
+        raise ValueError("files must lie in the model's folder")
+    return CheckpointInfo(
+        name=_text(data, "name"), base=_text(data, "base"), base_name=_text(data, "base_name"),
+        template=data["template"],
+        preprocessing=Preprocessing(
+            int(prep["size_px"]), tuple(prep["views"]), (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
+        ),
+        projector_pooling=int(data["projector_pooling"]),
+        lora=LoraSettings(lora["rank"], lora["alpha"], 0.0, tuple(lora["vision_blocks"])) if lora else None,
+        tau=tau, decides=ScoreKind(data["decides"]), prompt_version=_text(data, "prompt_version"),
+        tool_version=_text(data, "tool_version"),
+        calibration={ScoreKind(kind): calibration_from_dict(entry) for kind, entry in data["calibration"].items()},
+        card={str(name): str(value) for name, value in data["card"].items()},
+        files={str(name): str(digest) for name, digest in data["files"].items()},
+    )  # fmt: skip
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    if not isinstance(data[name], str):
+        raise TypeError(f"{name} must be a text")
+    return str(data[name])
+
+
 def calibration_from_dict(data: Mapping[str, Any]) -> Calibration:
     """A calibration record from its JSON form.
 
     Raises:
         ValueError: numbers out of range.
         KeyError: a field is missing.
+        TypeError: a field is of the wrong kind.
     """
     low, high = (float(edge) for edge in data["inconclusive_band"])
+    by_kind = {str(kind): _figures(rates) for kind, rates in data.get("by_kind", {}).items()}
     record = Calibration(
-        float(data["temperature"]), float(data["bias"]), float(data["threshold"]), (low, high), data["fitted_on"],
-        data.get("metrics", {}), data.get("by_kind", {}),
+        float(data["temperature"]), float(data["bias"]), float(data["threshold"]), (low, high),
+        _text(data, "fitted_on"), _figures(data.get("metrics", {})), by_kind,
     )  # fmt: skip
-    if record.temperature <= 0 or not 0 <= low <= record.threshold <= high <= 1:
-        raise ValueError("a calibration whose temperature or band is out of range")
+    if not 0 < record.temperature < math.inf or not math.isfinite(record.bias):
+        raise ValueError("a calibration whose temperature or bias is out of range")
+    if not 0 <= low <= record.threshold <= high <= 1:
+        raise ValueError("a calibration whose threshold does not lie within its band")
     return record
+
+
+def _figures(data: Mapping[str, Any]) -> dict[str, float | int | str]:
+    figures = dict(data.items())
+    for name, value in figures.items():
+        if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+            raise ValueError(f"the measured {name} is neither a number nor a text")
+    return figures
 
 
 def calibration_to_dict(record: Calibration) -> dict[str, Any]:
@@ -220,15 +262,51 @@ def load_checkpoint(folder: Path) -> LoadedModel:
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{folder / ADAPTER} cannot be read: {error}", "fetch the model again") from error
     weights = {name: tensor.float() for name, tensor in stored.items()}
+    wrapped = None
     if info.lora:
         wrapped = add_lora(llava, info.lora)
-        named = {
-            name.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default."): w
-            for name, w in weights.items()
+        weights = {
+            name.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default."): weight
+            for name, weight in weights.items()
         }
-        load_partial(llava, named, str(folder))
-        llava = merge_lora(wrapped)
-    else:
-        load_partial(llava, weights, str(folder))
+    _complete(llava, weights, folder / ADAPTER)
+    load_partial(llava, weights, str(folder / ADAPTER))
+    llava = merge_lora(wrapped) if wrapped is not None else llava
     llava.requires_grad_(False)
-    return LoadedModel(info, llava.eval(), load_tokenizer(base))
+    tokenizer = load_tokenizer(base)
+    _fitting(llava, tokenizer, info, base)
+    return LoadedModel(info, llava.eval(), tokenizer)
+
+
+def _complete(llava: LlavaForConditionalGeneration, weights: Mapping[str, torch.Tensor], path: Path) -> None:
+    """What was trained must all be there and be numbers: the rest of a fresh model is noise, and looks like a verdict.
+
+    Raises:
+        ModelError: a weight is missing, or is not finite.
+    """
+    wanted = [name for name in llava.state_dict() if "lora_" in name or "multi_modal_projector" in name]
+    missing = [name for name in wanted if name not in weights]
+    if missing:
+        raise ModelError(f"{path} is incomplete: {missing[0]} is missing", "fetch the model again, or train it again")
+    broken = [name for name, weight in weights.items() if not bool(weight.isfinite().all())]
+    if broken:
+        raise ModelError(f"{path} is damaged: {broken[0]} holds what is no number", "train the model again")
+
+
+def _fitting(llava: LlavaForConditionalGeneration, tokenizer: Any, info: CheckpointInfo, base: Path) -> None:
+    """Preprocessing and tokenizer must belong to the weights.
+
+    Raises:
+        ModelError: they do not.
+    """
+    side = llava.config.vision_config.image_size
+    if info.preprocessing.size_px != side:
+        raise ModelError(
+            f"the model prepares pictures at {info.preprocessing.size_px} px, the base in {base} takes {side} px",
+            "adapter and base belong to different models",
+        )
+    entries = llava.get_input_embeddings().weight.shape[0]
+    if not 0 <= llava.config.image_token_id < entries or len(tokenizer) > entries:
+        raise ModelError(
+            f"the tokenizer in {base} does not fit the model's {entries} tokens", "fetch or build the model again"
+        )

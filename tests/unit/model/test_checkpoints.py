@@ -154,7 +154,17 @@ def test_an_adapter_of_another_model_is_refused(copy: Path) -> None:
     [
         ({"format": 99}, "format 99"),
         ({"prompt_version": "0"}, "prompt version 0"),
-        ({"tau": "warm"}, "no usable model"),
+        ({"tau": "warm"}, "is damaged"),
+        ({"tau": 0}, "tau"),
+        ({"tau": float("nan")}, "tau"),
+        ({"template": "alpaca"}, "alpaca"),
+        ({"name": 5}, "name must be a text"),
+        ({"files": {}}, "no digest of adapter"),
+        ({"files": [1]}, "no digest of adapter"),
+        ({"files": {"adapter.safetensors": "0", "../../secret": "0"}}, "in the model's folder"),
+        ({"card": ["a"]}, "is damaged"),
+        ({"preprocessing": {"size_px": 32, "views": ["square"], "mean": [0.1], "std": [1, 1, 1]}}, "three numbers"),
+        ({"calibration": {"middle": {}}}, "middle"),
         (
             {
                 "calibration": {
@@ -178,8 +188,99 @@ def test_a_manifest_that_cannot_be_meant(copy: Path, change: dict[str, object], 
         read_info(copy)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"bias": float("nan")}, "out of range"),
+        ({"threshold": 0.9}, "within its band"),
+        ({"metrics": [1]}, "is damaged"),
+        ({"metrics": {"auc": float("inf")}}, "measured auc"),
+        ({"by_kind": {"photo": "x"}}, "is damaged"),
+        ({"fitted_on": 3}, "fitted_on must be a text"),
+    ],
+)
+def test_a_calibration_that_cannot_be_meant(copy: Path, change: dict[str, object], told: str) -> None:
+    data = json.loads((copy / MANIFEST).read_text("utf-8"))
+    data["calibration"]["before"] |= change
+    (copy / MANIFEST).write_text(json.dumps(data), "utf-8")
+    with pytest.raises(ModelError, match=told):
+        read_info(copy)
+
+
+@pytest.mark.parametrize("content", ["[1]", "", "{", "null", "[" * 100_000])
+def test_a_manifest_that_is_none(copy: Path, content: str) -> None:
+    (copy / MANIFEST).write_text(content, "utf-8")
+    with pytest.raises(ModelError, match="is damaged") as caught:
+        read_info(copy)
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("part", ["lora_A", "lora_B", "multi_modal_projector"])
+def test_an_adapter_that_lacks_a_weight_is_no_model(copy: Path, part: str) -> None:
+    tensors = load_file(copy / ADAPTER)
+    del tensors[next(name for name in tensors if part in name)]
+    save_file(tensors, copy / ADAPTER)
+    write_info(copy, read_info(copy))
+    with pytest.raises(ModelError, match="is incomplete"):
+        load_checkpoint(copy)
+
+
+def test_weights_that_are_no_numbers_are_no_model(copy: Path) -> None:
+    tensors = load_file(copy / ADAPTER)
+    name = next(name for name in tensors if "lora_B" in name)
+    tensors[name][0, 0] = float("nan")
+    save_file(tensors, copy / ADAPTER)
+    write_info(copy, read_info(copy))
+    with pytest.raises(ModelError, match="no number"):
+        load_checkpoint(copy)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("text_config", "hidden_size"), 33),
+        (("vision_config", "hidden_size"), 33),
+        (("text_config", "intermediate_size"), 80),
+        (("image_token_id",), 999_999),
+        ((), []),
+    ],
+)
+def test_a_base_that_contradicts_itself_is_one_line(copy: Path, path: tuple[str, ...], value: object) -> None:
+    config = copy / "base" / "config.json"
+    data = json.loads(config.read_text("utf-8"))
+    if path:
+        inner = data
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = value
+    else:
+        data = value
+    config.write_text(json.dumps(data), "utf-8")
+    write_info(copy, read_info(copy))
+    with pytest.raises(ModelError) as caught:
+        load_checkpoint(copy)
+    assert "\n" not in caught.value.message
+    assert len(caught.value.message) < 500
+
+
+def test_pictures_of_another_size_than_the_tower_s(copy: Path) -> None:
+    data = json.loads((copy / MANIFEST).read_text("utf-8"))
+    data["preprocessing"]["size_px"] = 40
+    (copy / MANIFEST).write_text(json.dumps(data), "utf-8")
+    with pytest.raises(ModelError, match="40 px"):
+        load_checkpoint(copy)
+
+
+def test_a_base_elsewhere_that_is_gone(copy: Path) -> None:
+    data = json.loads((copy / MANIFEST).read_text("utf-8"))
+    data["base"] = str(copy / "gone")
+    (copy / MANIFEST).write_text(json.dumps(data), "utf-8")
+    with pytest.raises(ModelError, match="there is no base model"):
+        load_checkpoint(copy)
+
+
 def test_no_model_at_all(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no usable model"):
+    with pytest.raises(ModelError, match=r"holds no fakescan\.json"):
         load_any(tmp_path)
 
 

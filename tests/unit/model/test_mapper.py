@@ -76,6 +76,15 @@ def test_a_tokenizer_without_the_words_is_a_clear_error() -> None:
         derive_anchors(Letters())
 
 
+def test_a_tokenizer_that_knows_neither_word_is_no_silent_half() -> None:
+    class Unknown(Pieces):
+        def encode(self, text: str, *, add_special_tokens: bool = False) -> list[int]:
+            return [0] * len(text.split())  # one id for everything that is unknown
+
+    with pytest.raises(ModelError, match="does not tell"):
+        derive_anchors(Unknown())
+
+
 def test_no_match_and_a_match_at_the_very_end() -> None:
     pattern = [(1, 2, 3)]
     ids = torch.tensor([[9, 9, 9, 9, 9], [9, 9, 1, 2, 3], [1, 2, 3, 9, 9], [1, 2, 3, 1, 2]])

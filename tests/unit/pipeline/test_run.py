@@ -332,3 +332,16 @@ def test_processes_decode_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert rows(run(asked).scan) == here
+
+
+def test_watchers_are_told_when_a_batch_was_told_whole(tmp_path: Path) -> None:
+    class Counting(Observer):
+        def __init__(self) -> None:
+            self.seen: list[int] = []
+
+        def caught_up(self, done: int, total: int) -> None:
+            self.seen.append(done)
+
+    counting = Counting()
+    run(options(many(tmp_path / "in", 7), workers=1), WeightlessEngine(batch_size=3), counting)
+    assert counting.seen == [3, 6, 7]

@@ -91,3 +91,16 @@ def test_names_cannot_steer_a_terminal(tmp_path: Path) -> None:
     with pytest.raises(ReportError) as caught:
         check_writable(tmp_path / "\x1b[31m" / "a")
     assert caught.value.message.isprintable()
+
+
+def test_a_file_that_another_program_has_open_is_told_apart_from_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_use(self: Path, target: Path) -> NoReturn:
+        raise PermissionError(13, "Access is denied")  # what Windows says
+
+    monkeypatch.setattr(Path, "replace", in_use)
+    with pytest.raises(ReportError, match="Access is denied") as caught:
+        write_atomically(tmp_path / "a", lambda out: out.write("new"))
+    assert "other programs" in caught.value.hint
+    assert not list(tmp_path.iterdir())

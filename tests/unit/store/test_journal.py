@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 
 from fakescan.core.records import Assessed, ImageRecord, ImageResult
 from fakescan.errors import ReportError
-from fakescan.store.journal import Journal, run_key
+from fakescan.store.journal import Journal, run_key, uri_of
 from tests.support.builders import assessed, failed
 
 KEY, OTHER = run_key({"weights": "a"}), run_key({"weights": "b"})
@@ -152,3 +152,9 @@ def test_a_record_without_a_digest_is_never_reused() -> None:
     with Journal(None) as journal:
         journal.add([nameless], KEY)
         assert journal.prediction("", KEY) is None
+
+
+def test_paths_of_windows_are_such_that_sqlite_takes_them() -> None:
+    assert uri_of(PureWindowsPath(r"C:\Users\me\Bilder #1\j.sqlite3")) == "file:///C:/Users/me/Bilder%20%231/j.sqlite3"
+    assert uri_of(PureWindowsPath(r"\\server\share\j.sqlite3")) == "file:////server/share/j.sqlite3"
+    assert uri_of(PurePosixPath("/home/me/j?.sqlite3")) == "file:///home/me/j%3F.sqlite3"
