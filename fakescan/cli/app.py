@@ -43,6 +43,8 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "scan": Command("fakescan.cli.scan:scan", "Walk folders, assess images, write reports."),
     "report": Command("fakescan.cli.report:report", "Write reports of a finished run again, without a model."),
+    "diff": Command("fakescan.cli.diff_cmd:diff", "List what changed between two scans, with reasons."),
+    "baseline": Command("fakescan.cli.baseline_cmd:app", "Accept findings once somebody has looked at them."),
     "model": Command("fakescan.cli.model_cmd:app", "Show and verify models."),
     "train": Command("fakescan.cli.train:train", "Fine-tune a model (LM + FACL + CPM)."),
     "config": Command("fakescan.cli.config_cmd:app", "Show settings and where each comes from."),
