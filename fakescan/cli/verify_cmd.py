@@ -18,7 +18,7 @@ from fakescan.errors import ReportError
 from fakescan.reports import renderer_class
 from fakescan.reports.words import count
 from fakescan.reports.write import parse_output
-from fakescan.store.run_dir import load_scan
+from fakescan.store.run_dir import RunDir, load_scan
 
 _COMPARED = frozenset({"json", "jsonl", "csv", "case"})
 """Formats that are made of the scan alone, so that they can be made again and compared byte by byte."""
@@ -60,7 +60,9 @@ def verify(
     else:
         if seal is not None:
             raise ReportError(f"{ascii(run)[1:-1]} is no bundle and has no seal", "leave out --seal")
-        scan = load_scan(source)
+        # The journal of an interrupted run knows the results but not when it ended; its report does.
+        report = RunDir(source).report
+        scan = load_scan(report if report.is_file() else source)
         for state, text in _outputs(scan):
             (changed if state is State.CHANGED else unknown).append(text)
     if scan is not None:

@@ -60,7 +60,7 @@ def prose(text: str) -> str:
     Args:
         text: any text.
     """
-    plain = visible(text, limit_chars=600).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    plain = visible(text, limit_chars=400).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", plain)
 
 

@@ -46,6 +46,19 @@ def test_every_change_is_named(cli: Cli, run: Path, tmp_path: Path) -> None:
     assert "CHANGED  r.csv: not the report that this scan gives" in done.out
 
 
+def test_a_run_that_was_stopped(cli: Cli, tmp_path: Path, engine: WeightlessEngine) -> None:
+    folder(tmp_path / "in", a=FAKE, b=REAL, c=REAL, d=REAL)
+
+    def stop(number: int) -> None:
+        if number:
+            raise KeyboardInterrupt
+
+    engine.before_batch = stop
+    assert cli("scan", "in", "--run-dir", "run", "-o", "r.json").code == 130
+    assert cli("verify", "run").code == 0
+    assert cli("baseline", "create", "run", "-o", "b.json").code == 2
+
+
 def test_pictures_that_were_moved_are_found_where_the_user_says(cli: Cli, run: Path, tmp_path: Path) -> None:
     (tmp_path / "in").rename(tmp_path / "moved")
     assert cli("verify", "run").code == 3
