@@ -43,6 +43,12 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "scan": Command("fakescan.cli.scan:scan", "Walk folders, assess images, write reports."),
     "report": Command("fakescan.cli.report:report", "Write reports of a finished run again, without a model."),
+    "diff": Command("fakescan.cli.diff_cmd:diff", "List what changed between two scans, with reasons."),
+    "baseline": Command("fakescan.cli.baseline_cmd:app", "Accept findings once somebody has looked at them."),
+    "review": Command("fakescan.cli.review_cmd:review", "Record and list what people decided about files."),
+    "bundle": Command("fakescan.cli.bundle_cmd:bundle", "Pack a run into a sealed zip."),
+    "verify": Command("fakescan.cli.verify_cmd:verify", "Hash a run or a bundle again and name what changed."),
+    "replay": Command("fakescan.cli.replay_cmd:replay", "Scan a run's files again and compare."),
     "model": Command("fakescan.cli.model_cmd:app", "Show and verify models."),
     "trust": Command("fakescan.cli.trust_cmd:app", "Show and download the list of trusted signers."),
     "train": Command("fakescan.cli.train:train", "Fine-tune a model (LM + FACL + CPM)."),

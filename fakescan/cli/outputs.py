@@ -9,18 +9,38 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from fakescan.core.records import Scan
 from fakescan.errors import ConfigError, ReportError
 from fakescan.reports import renderer_class
+from fakescan.reports.judgement import Judgement
 from fakescan.reports.thumbs import make_thumbnails
+from fakescan.reports.write import STDOUT, check_writable, parse_output, write_report
 from fakescan.reports.write import Output as Target
-from fakescan.reports.write import check_writable, parse_output, write_report
 
-__all__ = ["Target", "targets_of", "write_all"]
+__all__ = ["Target", "files_of", "prints", "targets_of", "write_all"]
 
 
-def targets_of(outputs: Sequence[str]) -> list[Target]:
+def prints(targets: Sequence[Target]) -> bool:
+    """Whether one of the reports goes to standard output.
+
+    Args:
+        targets: where reports go.
+    """
+    return any(target.path == STDOUT for target in targets)
+
+
+def files_of(targets: Sequence[Target]) -> list[Path]:
+    """The reports that are files.
+
+    Args:
+        targets: where reports go.
+    """
+    return [target.path for target in targets if target.path != STDOUT]
+
+
+def targets_of(outputs: Sequence[str], *, json: bool = False) -> list[Target]:
     """Read the outputs and find out whether each can be written.
 
     Args:
         outputs: each ``[FORMAT:]PATH``.
+        json: whether the JSON report goes to standard output too.
 
     Raises:
         ConfigError: with every output that is wrong, and for two outputs of one name.
@@ -32,6 +52,8 @@ def targets_of(outputs: Sequence[str]) -> list[Target]:
             target = parse_output(text)
             renderer_class(target.fmt)
             check_writable(target.path)
+            if target.path == STDOUT and (json or prints(targets)):
+                raise ReportError("two reports would be printed to stdout", "give all but one a file name")
             if any(target.path.absolute() == other.path.absolute() for other in targets):
                 raise ReportError(f"two reports would be written to {ascii(str(target.path))[1:-1]}", "name them apart")
             targets.append(target)
@@ -51,6 +73,8 @@ def write_all(
     pictures: bool = True,
     root: Path | None = None,
     templates: Path | None = None,
+    judgement: Judgement | None = None,
+    base: str | None = None,
 ) -> None:
     """Write reports one after the other.
 
@@ -60,6 +84,8 @@ def write_all(
         pictures: whether previews are made for formats that show them.
         root: the folder that the scan's paths are relative to, when that is another one now.
         templates: page templates of the user's own.
+        judgement: which findings fail the check; None: what ``--fail-on`` says.
+        base: folder that paths start at in formats that name files to other programs.
 
     Raises:
         ReportError: for the first that cannot be written; those before it are there.
@@ -68,7 +94,15 @@ def write_all(
     if pictures and any("thumbnails" in getattr(renderer_class(target.fmt), "accepts", ()) for target in targets):
         thumbnails = make_thumbnails(_inside(scan), root=root)
     for target in targets:
-        write_report(scan, target.path, target.fmt, thumbnails=thumbnails, templates=templates)
+        write_report(
+            scan,
+            target.path,
+            target.fmt,
+            thumbnails=thumbnails,
+            templates=templates,
+            judgement=judgement,
+            base=base,
+        )
 
 
 def _inside(scan: Scan) -> Scan:

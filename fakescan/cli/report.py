@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from fakescan.cli import scan_options as flag
-from fakescan.cli.outputs import targets_of, write_all
+from fakescan.cli.check import read_check
+from fakescan.cli.outputs import files_of, targets_of, write_all
 from fakescan.core.schema import scan_to_json
 from fakescan.reports.terminal import print_summary
 from fakescan.store.run_dir import load_scan
@@ -20,6 +21,9 @@ def report(
     outputs: flag.Outputs = None,
     json: flag.Json = False,
     quiet: flag.Quiet = False,
+    gate: flag.Gate = None,
+    baseline: flag.Baseline = None,
+    relative_to: flag.RelativeTo = None,
     templates: flag.Templates = None,
     pictures: Annotated[
         str | None,
@@ -38,7 +42,8 @@ def report(
 
     Example: [bold]fakescan report report.json -o report.html[/bold]
     """
-    targets = targets_of(outputs or [])
+    targets = targets_of(outputs or [], json=json)
+    rules = read_check(gate, baseline, relative_to)
     source = Path(run)
     scan = load_scan(source)
     write_all(
@@ -48,8 +53,10 @@ def report(
         pictures=source.is_dir() or pictures is not None,
         root=Path(pictures) if pictures else None,
         templates=Path(templates) if templates else None,
+        judgement=rules.judge(scan),
+        base=rules.base,
     )
     if json:
         sys.stdout.write(scan_to_json(scan))
     if not quiet:
-        print_summary(scan, sys.stderr, reports=[target.path for target in targets])
+        print_summary(scan, sys.stderr, reports=files_of(targets))

@@ -14,18 +14,23 @@ import typer
 
 import fakescan
 from fakescan.cli import scan_options as flag
+from fakescan.cli.check import Check, read_check
 from fakescan.cli.console import Watch
 from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, INTERRUPTED, say, shell_line
-from fakescan.cli.inputs import listed_paths
-from fakescan.cli.outputs import Target, targets_of, write_all
+from fakescan.cli.inputs import STDIN, listed_paths
+from fakescan.cli.outputs import Target, files_of, prints, targets_of, write_all
 from fakescan.cli.settings import resolve
-from fakescan.core.options import OPTION_NAMES, FailOn, ScanOptions
+from fakescan.core.options import OPTION_NAMES, ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import scan_to_json
 from fakescan.engines import model_folder
 from fakescan.errors import InputError, ReportError
 from fakescan.pipeline import FinishedRun, run_scan
+from fakescan.reports.judgement import FindingKind, Judgement
 from fakescan.reports.terminal import print_paths, print_summary
+
+_MOST_TOLD = 20
+"""Findings of a gate file that are told on the terminal."""
 
 
 def scan(
@@ -35,6 +40,8 @@ def scan(
     files_from0: flag.FilesFrom0 = None,
     include: flag.Include = None,
     exclude: flag.Exclude = None,
+    changed_since: flag.ChangedSince = None,
+    allow_empty: flag.AllowEmpty = None,
     limit: flag.Limit = None,
     model: flag.Model = None,
     reasoning: flag.ReasoningFlag = None,
@@ -49,6 +56,9 @@ def scan(
     quiet: flag.Quiet = False,
     templates: flag.Templates = None,
     fail_on: flag.FailOnFlag = None,
+    gate: flag.Gate = None,
+    baseline: flag.Baseline = None,
+    relative_to: flag.RelativeTo = None,
     device: flag.Device = None,
     dtype: flag.DTypeFlag = None,
     engine: flag.Engine = None,
@@ -72,7 +82,8 @@ def scan(
     Example: [bold]fakescan scan photos -o report.html -o report.json[/bold]
     """
     options = _options(ctx.params, config)
-    targets = targets_of(options.outputs)
+    targets = targets_of(options.outputs, json=json)
+    check = read_check(options.gate, options.baseline, options.relative_to)
     model_folder(options.model)  # a model that is not there is told before a long walk, not after it
     command = shell_line(["fakescan", *(ctx.obj or [])])
     with _terminated_like_ctrl_c(), Watch(options, quiet=quiet) as watch:
@@ -81,7 +92,7 @@ def scan(
         except KeyboardInterrupt:  # a second one, or one before there was anything to keep
             say("interrupted; what was done until then is in the journal, and --resume goes on from there")
             raise
-    raise typer.Exit(_finish(run, targets, options, json=json, quiet=quiet))
+    raise typer.Exit(_finish(run, targets, options, check, json=json, quiet=quiet))
 
 
 def _options(flags: Mapping[str, Any], config: str | None) -> ScanOptions:
@@ -90,30 +101,39 @@ def _options(flags: Mapping[str, Any], config: str | None) -> ScanOptions:
     if paths or by_line or by_nul:
         given["paths"] = listed_paths(paths, by_line, by_nul)
     options = resolve(given, config=config).options
-    if not options.paths:
+    empty_list = options.allow_empty and (by_line or by_nul or STDIN in paths)
+    if not options.paths and not empty_list:
         raise InputError("nothing to scan was given", "give files or folders: fakescan scan PATH...")
     return options
 
 
-def exit_code(scan: Scan, fail_on: FailOn) -> int:
+def exit_code(scan: Scan, judgement: Judgement) -> int:
     """The code of CONTRACT.md.
 
     Args:
         scan: a finished or interrupted scan.
-        fail_on: from which verdict on there is a finding.
+        judgement: what counts as a finding.
     """
     if scan.interrupted:
         return INTERRUPTED
-    outcomes = [result.outcome for result in scan.results]
-    if any(not isinstance(outcome, Failure) and fail_on.finds(outcome.verdict.label) for outcome in outcomes):
+    if judgement.failing:
         return FINDINGS
-    return INCOMPLETE if any(isinstance(outcome, Failure) for outcome in outcomes) else CLEAN
+    return INCOMPLETE if any(isinstance(result.outcome, Failure) for result in scan.results) else CLEAN
 
 
-def _finish(run: FinishedRun, targets: list[Target], options: ScanOptions, *, json: bool, quiet: bool) -> int:
-    code = exit_code(run.scan, options.fail_on)
+def _finish(
+    run: FinishedRun, targets: list[Target], options: ScanOptions, check: Check, *, json: bool, quiet: bool
+) -> int:
+    judgement = check.judge(run.scan)
+    code = exit_code(run.scan, judgement)
     try:
-        write_all(run.scan, targets, templates=Path(options.templates) if options.templates else None)
+        write_all(
+            run.scan,
+            targets,
+            templates=Path(options.templates) if options.templates else None,
+            judgement=judgement,
+            base=check.base,
+        )
         if json:
             sys.stdout.write(scan_to_json(run.scan))
             sys.stdout.flush()
@@ -125,12 +145,31 @@ def _finish(run: FinishedRun, targets: list[Target], options: ScanOptions, *, js
         reason = fault.strerror or type(fault).__name__
         raise ReportError(f"cannot print the JSON report: {reason}", f"it is in {run.run_dir.report}") from None
     if quiet:
-        if not json:
-            print_paths(run.scan, sys.stdout)
+        if not json and not prints(targets):
+            print_paths(run.scan, sys.stdout, judgement)
         return code
-    written = [target.path for target in targets] or [run.run_dir.report]
-    print_summary(run.scan, sys.stderr, reports=written, exit_code=code)
+    print_summary(run.scan, sys.stderr, reports=files_of(targets) or [run.run_dir.report], exit_code=code)
+    tell(run.scan, judgement)
     return code
+
+
+def tell(scan: Scan, judgement: Judgement) -> None:
+    """Say what gate file and baseline add to the verdicts.
+
+    Args:
+        scan: a finished scan.
+        judgement: what they say.
+    """
+    beyond = (FindingKind.NO_CREDENTIALS, FindingKind.LOST_MARKS)
+    found = [(result, item) for result in scan.results for item in judgement.of(result) if item.kind in beyond]
+    for result, item in found[:_MOST_TOLD]:
+        say(f"gate: {result.record.file.path}: {item.text}")
+    if len(found) > _MOST_TOLD:
+        say(f"gate: and {len(found) - _MOST_TOLD} more; the reports list all of them")
+    if judgement.accepted:
+        say(f"{judgement.accepted} {'finding is' if judgement.accepted == 1 else 'findings are'} accepted (--baseline)")
+    for note in judgement.notes:
+        say(f"warning: {note}")
 
 
 @contextmanager

@@ -34,6 +34,21 @@ Exclude = Annotated[
     list[str] | None,
     typer.Option("--exclude", metavar="GLOB", help="No files like this; repeatable.", rich_help_panel=_WHAT),
 ]
+ChangedSince = Annotated[
+    str | None,
+    typer.Option(
+        "--changed-since",
+        metavar="REV",
+        help="Only files that changed in git since this revision, new ones included.",
+        rich_help_panel=_WHAT,
+    ),
+]
+AllowEmpty = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-empty/--no-allow-empty", help="Having nothing to scan is no fault: exit code 0.", rich_help_panel=_WHAT
+    ),
+]
 Limit = Annotated[
     str | None, typer.Option("--limit", metavar="N", help="Examine at most N files.", rich_help_panel=_WHAT)
 ]
@@ -102,7 +117,8 @@ Outputs = Annotated[
         "--output",
         "-o",
         metavar="[FORMAT:]PATH",
-        help="Write a report: .html .json .jsonl .csv .md; repeatable.",
+        help="Write a report: .html .json .jsonl .csv .md .sarif .xml (JUnit) .jsonld (CASE), or with its format "
+        "named: gitlab:FILE. FORMAT:- prints it, e.g. github:-. Repeatable.",
         rich_help_panel=_OUT,
     ),
 ]
@@ -119,6 +135,26 @@ FailOnFlag = Annotated[
         metavar="fake|inconclusive|never",
         help="From which verdict on the exit code is 1.",
         autocompletion=_words("fake", "inconclusive", "never"),
+        rich_help_panel=_OUT,
+    ),
+]
+Gate = Annotated[
+    str | None,
+    typer.Option("--gate", metavar="FILE", help="Rules by path that say what fails.", rich_help_panel=_OUT),
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline", metavar="FILE", help="Findings that were accepted and fail no more.", rich_help_panel=_OUT
+    ),
+]
+RelativeTo = Annotated[
+    str | None,
+    typer.Option(
+        "--relative-to",
+        metavar="DIR",
+        help="Folder that paths start at in SARIF, JUnit, GitHub and GitLab reports and in the gate file; "
+        "where the scan was started when left out.",
         rich_help_panel=_OUT,
     ),
 ]

@@ -79,6 +79,10 @@ class ScanOptions:
     """Only files that match one of these patterns; empty: all."""
     exclude: tuple[str, ...] = ()
     """No files that match one of these patterns."""
+    changed_since: str | None = None
+    """Only files that changed since this revision of git; None: all."""
+    allow_empty: bool = False
+    """Whether having nothing to scan is no fault."""
     outputs: tuple[str, ...] = ()
     """Reports to write, each ``[FORMAT:]PATH``."""
     templates: str | None = None
@@ -101,6 +105,12 @@ class ScanOptions:
     """Images at once; None: what fits."""
     fail_on: FailOn = FailOn.FAKE
     """From which verdict on a scan exits with 1."""
+    gate: str | None = None
+    """File with rules by path that say what fails; None: ``fail_on`` alone."""
+    baseline: str | None = None
+    """File with findings that were accepted; None: none."""
+    relative_to: str | None = None
+    """Folder that paths in reports for machines, and patterns of the gate file, start at; None: where it ran."""
     policy: Policy = Policy.BALANCED
     """How model and provenance are weighed."""
     trust_list: str | None = None
@@ -159,6 +169,8 @@ _READERS: Mapping[str, read.Reader] = {
     "paths": read.texts,
     "include": read.texts,
     "exclude": read.texts,
+    "changed_since": read.optional_text,
+    "allow_empty": read.flag,
     "outputs": read.texts,
     "templates": read.optional_text,
     "model": read.optional_text,
@@ -170,6 +182,9 @@ _READERS: Mapping[str, read.Reader] = {
     "dtype": read.choice(DType),
     "batch_size": read.auto_or_count,
     "fail_on": read.choice(FailOn),
+    "gate": read.optional_text,
+    "baseline": read.optional_text,
+    "relative_to": read.optional_text,
     "policy": read.choice(Policy),
     "trust_list": read.optional_text,
     "threshold": read.optional_share,

@@ -56,7 +56,7 @@ def results(options: ScanOptions, load_engine: LoadEngine, observer: Observer = 
         FakescanError: for a fault that would spoil every image, or when there is nothing to scan.
     """
     with open_sources(options) as sources, Journal(None) as journal:
-        _announce(sources, observer)
+        _announce(sources, options, observer)
         line = Line(options, _told(load_engine, options, observer), journal)
         yield from _through(line, sources, options, observer)
 
@@ -80,7 +80,7 @@ def run_scan(
             then is in the journal.
     """
     with open_sources(options) as sources:
-        _announce(sources, observer)
+        _announce(sources, options, observer)
         blank = _blank_scan(options, sources, command)
         run, mark = _run_dir(options, blank, observer)
         with Journal(run.journal) as journal:
@@ -129,11 +129,15 @@ def _through(line: Line, sources: Sources, options: ScanOptions, observer: Obser
             observer.caught_up(done, total)
 
 
-def _announce(sources: Sources, observer: Observer) -> None:
+def _announce(sources: Sources, options: ScanOptions, observer: Observer) -> None:
     observer.discovered(len(sources.files), len(sources.skipped))
-    if not sources.files:
-        met = f"; {len(sources.skipped)} other files were met" if sources.skipped else ""
-        raise InputError(f"no images found{met}", "check the paths, --include and --exclude")
+    if sources.files or options.allow_empty:
+        return
+    met = f"; {len(sources.skipped)} other files were met" if sources.skipped else ""
+    if options.changed_since:
+        hint = "add --allow-empty where a change without images is no fault"
+        raise InputError(f"no image changed since {options.changed_since}{met}", hint)
+    raise InputError(f"no images found{met}", "check the paths, --include and --exclude")
 
 
 def _told(load_engine: LoadEngine, options: ScanOptions, observer: Observer) -> LoadEngine:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from fakescan.core.options import ScanOptions
 from fakescan.core.records import Failure, ImageRecord, Skipped, SourceFile
@@ -13,6 +14,7 @@ from fakescan.errors import FakescanError
 from fakescan.evidence import readers_with
 from fakescan.intake.discover import Found, common_root, discover
 from fakescan.intake.examine import Examined
+from fakescan.intake.git_changes import changed_since
 from fakescan.intake.limits import Limits
 from fakescan.intake.pool import DecodePool
 
@@ -49,13 +51,17 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
         options: paths, filters and limits.
 
     Raises:
-        InputError: when a pattern means nothing, or the trust list cannot be used.
+        InputError: when a pattern means nothing, the trust list cannot be used, or git does not know the revision of
+            ``changed_since``.
     """
+    changed = changed_since(options.changed_since, common_root(options.paths)) if options.changed_since else None
     files: list[Found] = []
     skipped: list[Skipped] = []
     for item in discover(options.paths, include=options.include, exclude=options.exclude):
         if isinstance(item, Skipped):
             skipped.append(item)
+        elif changed is not None and Path(os.path.realpath(item.absolute)) not in changed:
+            skipped.append(Skipped(item.path, f"not changed in git since {options.changed_since}"))
         elif options.limit is not None and len(files) >= options.limit:
             skipped.append(Skipped(item.path, f"beyond --limit {options.limit}"))
         else:

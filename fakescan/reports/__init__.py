@@ -17,6 +17,11 @@ RENDERERS: Mapping[str, str] = {
     "jsonl": "fakescan.reports.jsonl:JsonlRenderer",
     "csv": "fakescan.reports.csv:CsvRenderer",
     "md": "fakescan.reports.markdown:MarkdownRenderer",
+    "sarif": "fakescan.reports.sarif:SarifRenderer",
+    "junit": "fakescan.reports.junit:JunitRenderer",
+    "github": "fakescan.reports.github:GithubRenderer",
+    "gitlab": "fakescan.reports.gitlab:GitlabRenderer",
+    "case": "fakescan.reports.case:CaseRenderer",
 }
 """Format to ``module:class``; nothing is imported before it is used."""
 ENTRY_POINTS = "fakescan.renderers"

@@ -10,6 +10,7 @@ from typing import ClassVar, TextIO
 from fakescan.core.records import Assessed, Failure, ImageResult, Scan
 from fakescan.reports import words
 from fakescan.reports.escape import visible
+from fakescan.reports.judgement import FindingKind, Judgement, judge_plainly
 from fakescan.reports.order import by_attention, needs_attention, strongest
 
 MAX_ROWS = 20
@@ -22,8 +23,12 @@ _SPECIAL = re.compile(r"([\\`*_\[\]#|~@]|:(?=/)|(?<=www)\.)", re.IGNORECASE)
 class MarkdownRenderer:
     """Writes a scan as a short Markdown summary."""
 
+    judgement: Judgement | None = None
+    """Which findings fail and which are accepted; by ``--fail-on`` alone when None."""
     suffix: ClassVar[str] = ".md"
     """File suffix."""
+    accepts: ClassVar[frozenset[str]] = frozenset({"judgement"})
+    """What it can be given."""
 
     def render(self, scan: Scan, out: TextIO) -> None:
         """Write the report.
@@ -32,7 +37,7 @@ class MarkdownRenderer:
             scan: a finished scan.
             out: a text stream.
         """
-        out.write("\n".join(_lines(scan)) + "\n")
+        out.write("\n".join(_lines(scan, self.judgement or judge_plainly(scan))) + "\n")
 
 
 def code(text: str, *, in_table: bool = False) -> str:
@@ -55,11 +60,11 @@ def prose(text: str) -> str:
     Args:
         text: any text.
     """
-    plain = visible(text, limit_chars=600).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    plain = visible(text, limit_chars=400).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", plain)
 
 
-def _lines(scan: Scan) -> list[str]:
+def _lines(scan: Scan, judgement: Judgement) -> list[str]:
     """The summary, line by line."""
     summary = scan.summary
     parts = ", ".join(words.summary_parts(summary)) or "no image was found, so nothing was examined"
@@ -69,6 +74,7 @@ def _lines(scan: Scan) -> list[str]:
     ordered = by_attention(scan.results)
     lines += _findings([result for result in ordered if needs_attention(result)])
     lines += _errors([result for result in ordered if isinstance(result.outcome, Failure)])
+    lines += _check(ordered, judgement)
     if summary["skipped"]:
         lines += [f"{words.count(summary['skipped'], 'path was', 'paths were')} skipped.", ""]
     model = f"Model {code(scan.model.name)}" if scan.model else "No model was loaded"
@@ -108,6 +114,19 @@ def _errors(results: Sequence[ImageResult]) -> list[str]:
             cells = f"{prose(failure.message)} ({code(failure.code, in_table=True)}) | {prose(failure.hint)}"
             lines.append(f"| {code(result.record.file.path, in_table=True)} | {cells} |")
     return [*lines, *_rest(len(results)), ""]
+
+
+def _check(results: Sequence[ImageResult], judgement: Judgement) -> list[str]:
+    """What a gate file says beyond the verdicts, and what a baseline has accepted."""
+    lines = [f"- {prose(note)}" for note in judgement.notes]
+    beyond = (FindingKind.NO_CREDENTIALS, FindingKind.LOST_MARKS)
+    found = [(result, item) for result in results for item in judgement.of(result) if item.kind in beyond]
+    lines += [f"- {code(result.record.file.path)}: {prose(item.text)}" for result, item in found[:MAX_ROWS]]
+    if len(found) > MAX_ROWS:
+        lines.append(f"- … and {len(found) - MAX_ROWS:,} more.")
+    if judgement.accepted:
+        lines.append(f"- {words.count(judgement.accepted, 'finding is', 'findings are')} accepted in the baseline.")
+    return ["### Check", "", *lines, ""] if lines else []
 
 
 def _rest(number: int) -> list[str]:

@@ -17,10 +17,10 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fakescan.core.options import FailOn
-from fakescan.core.records import Assessed, Failure, ImageResult, Scan
+from fakescan.core.records import Failure, ImageResult, Scan
 from fakescan.reports import words
 from fakescan.reports.escape import encodable, visible
+from fakescan.reports.judgement import Judgement, judge_plainly
 from fakescan.reports.order import by_attention, needs_attention, strongest
 
 _STYLES = {"fake": "bold red", "inconclusive": "yellow", "real": "cyan", "error": "bold magenta"}
@@ -83,19 +83,19 @@ class _Pen:
         return True
 
 
-def print_paths(scan: Scan, out: TextIO) -> None:
+def print_paths(scan: Scan, out: TextIO, judgement: Judgement | None = None) -> None:
     """Only the paths of findings, one a line: what ``-q`` prints.
 
-    What counts as a finding follows the scan's ``fail_on`` option. Invisible characters are spelled out; exact names
-    are in the JSON reports.
+    Invisible characters are spelled out; exact names are in the JSON reports.
 
     Args:
         scan: a finished scan.
         out: usually stdout.
+        judgement: what counts as a finding; what the scan's ``fail_on`` option says when None.
     """
-    fail_on = _fail_on(scan)
+    judged = judgement or judge_plainly(scan)
     for result in by_attention(scan.results):
-        if isinstance(result.outcome, Assessed) and fail_on.finds(result.outcome.verdict.label):
+        if judged.fails(result):
             out.write(encodable(visible(result.record.file.path), _encoding(out)) + "\n")
 
 
@@ -146,12 +146,6 @@ def exit_meaning(exit_code: int) -> str:
         exit_code: what the process ends with.
     """
     return words.EXIT_MEANINGS.get(exit_code, "ended by the system")
-
-
-def _fail_on(scan: Scan) -> FailOn:
-    """From which verdict on a scan has findings; an unknown value counts as the default."""
-    value = scan.options.get("fail_on")
-    return next((choice for choice in FailOn if choice == value), FailOn.FAKE)
 
 
 def _is_listed(result: ImageResult) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
@@ -15,6 +17,7 @@ from fakescan.core.records import Scan
 from fakescan.errors import ReportError
 from fakescan.reports import formats, renderer_class, unknown_format
 from fakescan.reports.escape import visible
+from fakescan.reports.judgement import Judgement
 
 _SUFFIXES: Mapping[str, str] = {
     ".html": "html",
@@ -25,9 +28,16 @@ _SUFFIXES: Mapping[str, str] = {
     ".csv": "csv",
     ".md": "md",
     ".markdown": "md",
+    ".sarif": "sarif",
+    ".xml": "junit",
+    ".jsonld": "case",
 }
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_-]+):(.*)", re.DOTALL)
 """Two letters at least, so that a Windows drive is none."""
+
+
+STDOUT = Path("-")
+"""Stands for standard output: ``-o FORMAT:-``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +47,7 @@ class Output:
     fmt: str
     """Name of the format."""
     path: Path
-    """Where to."""
+    """Where to; ``STDOUT`` for standard output."""
 
 
 def parse_output(text: str) -> Output:
@@ -58,9 +68,10 @@ def parse_output(text: str) -> Output:
         raise ReportError(fault.message, f"{fault.hint}; a file with a colon in its name is written ./NAME")
     else:
         fmt, name = "", text
-    if name in ("", "-"):
+    if name == "" or (name == "-" and not fmt):
         raise ReportError(
-            f"no file name in the output {visible(text)!r}", "write -o report.html; --json prints to stdout"
+            f"no file name in the output {visible(text)!r}",
+            "write -o report.html, or -o FORMAT:- to print a report to stdout",
         )
     path = Path(name)
     return Output(fmt or format_of(path), path)
@@ -94,6 +105,8 @@ def check_writable(target: Path) -> None:
     Raises:
         ReportError: when that is a folder, its folder is missing, or writing is not allowed.
     """
+    if target == STDOUT:
+        return
     place = _place(target)
     if _is_special(place):
         if not os.access(place, os.W_OK):
@@ -109,6 +122,8 @@ def write_report(
     *,
     thumbnails: Mapping[str, bytes] | None = None,
     templates: Path | None = None,
+    judgement: Judgement | None = None,
+    base: str | None = None,
 ) -> None:
     """Write one report; on any fault an older file stays as it was and no part of the new one is left.
 
@@ -118,14 +133,24 @@ def write_report(
         fmt: name of the format, None for what the suffix stands for.
         thumbnails: previews by path (``thumbs.make_thumbnails``), for formats that show pictures.
         templates: a folder of page templates that go before the built-in ones, for formats that use them.
+        judgement: which findings fail the check, for formats that machines act on; None: what ``--fail-on`` says.
+        base: folder that paths start at, for formats that name files to other programs.
 
     Raises:
         ReportError: when it cannot be written.
     """
     factory = renderer_class(fmt or format_of(target))
-    offered: dict[str, object] = {"thumbnails": thumbnails, "templates": templates}
+    offered: dict[str, object] = {
+        "thumbnails": thumbnails,
+        "templates": templates,
+        "judgement": judgement,
+        "base": base,
+    }
     accepted: frozenset[str] = getattr(factory, "accepts", frozenset())
     renderer = factory(**{name: value for name, value in offered.items() if name in accepted})
+    if target == STDOUT:
+        _print(lambda out: renderer.render(scan, out))
+        return
     place = _place(target)
 
     def render(out: TextIO) -> None:
@@ -136,6 +161,23 @@ def write_report(
             render(out)
     else:
         atomic.write_atomically(place, render)
+
+
+def _print(render: Callable[[TextIO], None]) -> None:
+    """A report on standard output, in UTF-8 whatever the console's encoding; nothing of it when it fails halfway."""
+    whole = StringIO(newline="")
+    render(whole)
+    try:
+        raw = getattr(sys.stdout, "buffer", None)
+        if raw is None:
+            sys.stdout.write(whole.getvalue())
+        else:
+            sys.stdout.flush()
+            raw.write(whole.getvalue().encode("utf-8"))
+        sys.stdout.flush()
+    except OSError as fault:
+        reason = fault.strerror or type(fault).__name__
+        raise ReportError(f"cannot print the report: {reason}", "give a file name instead of -") from fault
 
 
 def _place(target: Path) -> Path:

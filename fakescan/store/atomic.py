@@ -23,14 +23,32 @@ def write_atomically(path: Path, write: Callable[[TextIO], object]) -> None:
     Raises:
         ReportError: when it cannot be written.
     """
+
+    def fill(partial: Path) -> None:
+        with partial.open("w", encoding="utf-8", newline="\n") as out:
+            write(out)
+            out.flush()
+            os.fsync(out.fileno())
+
+    replace_atomically(path, fill)
+
+
+def replace_atomically(path: Path, fill: Callable[[Path], object]) -> None:
+    """The same for a file of any kind, which its writer opens itself.
+
+    Args:
+        path: where the file belongs.
+        fill: writes the content to the path that it is given.
+
+    Raises:
+        ReportError: when it cannot be written.
+    """
     with reporting_faults(path):
         descriptor, name = tempfile.mkstemp(prefix=".fakescan-", suffix=".part", dir=path.parent)
+        os.close(descriptor)
         partial = Path(name)
         try:
-            with open(descriptor, "w", encoding="utf-8", newline="\n") as out:  # noqa: PTH123 (a descriptor, no path)
-                write(out)
-                out.flush()
-                os.fsync(out.fileno())
+            fill(partial)
             _as_readable_as_others(partial)
             partial.replace(path)
         except BaseException:

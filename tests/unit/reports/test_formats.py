@@ -16,13 +16,16 @@ from fakescan.core.records import Scan
 from fakescan.errors import ReportError
 from fakescan.protocols import ReportRenderer
 
+SUFFIXES = {"junit": ".xml", "github": ".txt", "gitlab": ".json", "case": ".jsonld"}
+"""Where the suffix is not the format's name."""
+
 
 @pytest.mark.parametrize("name", reports.RENDERERS)
 def test_every_format_writes_every_scan(
     name: str, press_scan: Scan, hostile_scan: Scan, make_scan: Callable[..., Scan]
 ) -> None:
     renderer: ReportRenderer = reports.renderer_class(name)()
-    assert renderer.suffix == f".{name}"
+    assert renderer.suffix == SUFFIXES.get(name, f".{name}")
     for scan in (press_scan, hostile_scan, make_scan([], model=None, calibration={}, interrupted=True)):
         first, second = StringIO(), StringIO()
         renderer.render(scan, first)
@@ -55,6 +58,18 @@ def test_other_packages_may_add_formats_but_replace_none(monkeypatch: pytest.Mon
     assert reports.renderer_class("csv").__name__ == "CsvRenderer"
     with pytest.raises(ReportError, match="gone cannot be loaded"):
         reports.renderer_class("gone")
+
+
+@pytest.mark.parametrize("name", sorted(set(reports.RENDERERS) - {"html"}))
+def test_a_format_imports_no_other_and_nothing_heavy(name: str) -> None:
+    heavy = ("torch", "transformers", "numpy", "PIL", "rich", "typer", "jinja2", "rdflib", "jsonschema", "junitparser")
+    others = [target.partition(":")[0] for other, target in reports.RENDERERS.items() if other != name]
+    code = (
+        f"import sys, fakescan.reports; fakescan.reports.renderer_class({name!r});"
+        f"sys.exit(str([m for m in {(*heavy, *others)!r} if m in sys.modules]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stderr.strip() == "[]"
 
 
 def test_nothing_heavy_is_imported_before_it_is_used() -> None:

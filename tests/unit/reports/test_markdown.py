@@ -5,7 +5,8 @@ from io import StringIO
 
 import pytest
 
-from fakescan.core.records import ImageResult, Label, Scan
+from fakescan.core.records import Failure, ImageResult, Label, Reason, Scan
+from fakescan.reports.judgement import Finding, FindingKind, Judgement
 from fakescan.reports.markdown import MAX_ROWS, MarkdownRenderer, code, prose
 
 
@@ -34,6 +35,38 @@ def test_long_tables_are_cut_and_counted(
     text = _text(make_scan([make_result(f"{index:02}.jpg", Label.FAKE, 0.9) for index in range(50)]))
     assert text.count("| ▲") == MAX_ROWS
     assert "… and 30 more." in text
+
+
+def test_always_fits_into_a_step_summary(
+    make_scan: Callable[..., Scan], make_result: Callable[..., ImageResult]
+) -> None:
+    longest = "\U000e0001" * 100_000
+    failure = Failure(longest, longest, longest, longest)
+    reason = Reason("model", longest)
+    results = [make_result(f"{i}{longest}", Label.FAKE, 0.9, reasons=(reason,), headline=longest) for i in range(50)]
+    results += [make_result(f"x{i}{longest}", None, failure=failure) for i in range(50)]
+    findings = {result.record.file.path: (Finding(FindingKind.LOST_MARKS, longest, True),) for result in results}
+    out = StringIO()
+    scan = make_scan(results, tool_version=longest, options={"policy": longest})
+    MarkdownRenderer(judgement=Judgement(findings, (longest,))).render(scan, out)
+    assert 100_000 < len(out.getvalue().encode("utf-8")) < 900_000
+
+
+def test_what_the_gate_and_the_baseline_add(press_scan: Scan) -> None:
+    known = Judgement(
+        {
+            "bridge.jpg": (Finding(FindingKind.LOST_MARKS, "It has lost <its> mark.", True),),
+            "stall/market.jpg": (Finding(FindingKind.FAKE, "Fake.", False, "Accepted."),),
+        },
+        ("1 accepted finding is open again.",),
+    )
+    out = StringIO()
+    MarkdownRenderer(judgement=known).render(press_scan, out)
+    assert (
+        "### Check\n\n- 1 accepted finding is open again.\n- `bridge.jpg`: It has lost &lt;its&gt; mark.\n"
+        "- 1 finding is accepted in the baseline.\n"
+    ) in out.getvalue()
+    assert "### Check" not in _text(press_scan)
 
 
 def test_empty_and_interrupted(make_scan: Callable[..., Scan]) -> None:

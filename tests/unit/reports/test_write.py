@@ -14,7 +14,7 @@ from fakescan.core.records import Scan
 from fakescan.errors import ReportError
 from fakescan.reports import html
 from fakescan.reports.json import JsonRenderer
-from fakescan.reports.write import Output, check_writable, format_of, parse_output, write_report
+from fakescan.reports.write import STDOUT, Output, check_writable, format_of, parse_output, write_report
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,12 @@ from fakescan.reports.write import Output, check_writable, format_of, parse_outp
         ("C:\\cases\\report.json", "json", "C:\\cases\\report.json"),
         ("./odd:name.json", "json", "./odd:name.json"),
         ("a b.csv", "csv", "a b.csv"),
+        ("r.sarif", "sarif", "r.sarif"),
+        ("r.xml", "junit", "r.xml"),
+        ("r.jsonld", "case", "r.jsonld"),
+        ("gitlab:gl.json", "gitlab", "gl.json"),
+        ("github:-", "github", "-"),
+        ("json:-", "json", "-"),
     ],
 )
 def test_reads_format_and_path(text: str, fmt: str, path: str) -> None:
@@ -43,7 +49,6 @@ def test_reads_format_and_path(text: str, fmt: str, path: str) -> None:
         ("report.pdff", "cannot tell the report format"),
         ("htlm:report", "unknown report format"),
         ("html:", "no file name"),
-        ("json:-", "no file name"),
         ("-", "no file name"),
         ("", "no file name"),
         ("bad\x1b[31m", "cannot tell"),
@@ -56,7 +61,7 @@ def test_refuses_what_it_cannot_place(text: str, message: str) -> None:
     assert "\x1b" not in caught.value.message + caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["r.html", "r.json", "r.jsonl", "r.csv", "r.md"])
+@pytest.mark.parametrize("name", ["r.html", "r.json", "r.jsonl", "r.csv", "r.md", "r.sarif", "r.xml", "r.jsonld"])
 def test_writes_every_format_by_suffix(tmp_path: Path, press_scan: Scan, name: str) -> None:
     write_report(press_scan, tmp_path / name)
     assert (tmp_path / name).stat().st_size > 500
@@ -83,6 +88,25 @@ def test_previews_reach_the_page_and_no_other_format(
     write_report(press_scan, tmp_path / "r.html", thumbnails=pictures)
     write_report(press_scan, tmp_path / "r.csv", thumbnails=pictures)
     assert "data:image/webp;base64," in (tmp_path / "r.html").read_text("utf-8")
+
+
+def test_a_report_on_standard_output(press_scan: Scan, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    check_writable(STDOUT)
+    write_report(press_scan, STDOUT, "csv")
+    assert capfdbinary.readouterr().out.startswith(b"\xef\xbb\xbfpath,")
+
+
+def test_half_a_report_is_not_printed(
+    press_scan: Scan, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    def half(self: object, scan: Scan, out: TextIO) -> None:
+        out.write("half a page")
+        raise ReportError("a fault", "")
+
+    monkeypatch.setattr(JsonRenderer, "render", half)
+    with pytest.raises(ReportError):
+        write_report(press_scan, STDOUT, "json")
+    assert capfdbinary.readouterr().out == b""
 
 
 def test_a_broken_renderer_leaves_the_old_report(

@@ -1,0 +1,58 @@
+"""``fakescan bundle``: a sealed zip with everything about one run."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fakescan.cli.exits import say
+from fakescan.cli.scan_options import Debug
+from fakescan.desk import bundle as bundles
+from fakescan.errors import ReportError
+from fakescan.reports import renderer_class
+from fakescan.reports.thumbs import make_thumbnails
+from fakescan.store.atomic import check_writable
+from fakescan.store.run_dir import load_scan
+
+_NAMES = {"html": "report.html", "csv": "report.csv", "case": "report.jsonld", "md": "report.md"}
+
+
+def bundle(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory or a JSON report.")],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where to write the zip.")],
+    pictures: Annotated[
+        str | None,
+        typer.Option("--pictures", metavar="DIR", help="The folder that the scan's paths are relative to now."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Pack a run into a zip that tells later whether any of it was changed. Prints its seal.
+
+    In it: the JSON report, the page, CSV and CASE/UCO, what the scanned files hash to now, versions, and a hash
+    chain over all of it. Keep the seal apart from the zip: in the case file, in a mail, with a timestamping service.
+
+    Example: [bold]fakescan bundle report.json -o case-17.zip[/bold]
+    """
+    target = Path(output)
+    check_writable(target)
+    if target.exists() and not force:
+        raise ReportError(f"{ascii(output)[1:-1]} is there already", "give another name, or --force to replace it")
+    source = Path(run)
+    scan = load_scan(source)
+    root = Path(pictures) if pictures else None
+    thumbnails = make_thumbnails(scan, root=root) if root or source.is_dir() else None
+    reports = {}
+    for fmt, name in _NAMES.items():
+        text = StringIO(newline="")
+        factory = renderer_class(fmt)
+        given: dict[str, object] = {"thumbnails": thumbnails} if fmt == "html" else {}
+        factory(**given).render(scan, text)
+        reports[name] = text.getvalue().encode("utf-8")
+    seal = bundles.seal(scan, target, reports, root=root)
+    say(f"bundle: {output}")
+    say("seal (keep it apart from the bundle):")
+    typer.echo(seal)

@@ -1,0 +1,51 @@
+"""``--gate``, ``--baseline`` and ``--relative-to``: read before a scan, so that a fault in them costs nobody a scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakescan.core.records import Scan
+from fakescan.desk import baseline as baselines
+from fakescan.desk import gate as gates
+from fakescan.desk.judge import judge
+from fakescan.reports.judgement import Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What decides which findings fail."""
+
+    gate: gates.Gate | None
+    """Rules by path, or None."""
+    baseline: baselines.Baseline | None
+    """What was accepted, or None."""
+    base: str | None
+    """Absolute folder that paths start at; None: where the scan was started."""
+
+    def judge(self, scan: Scan) -> Judgement:
+        """What counts against a scan.
+
+        Args:
+            scan: a finished or interrupted scan.
+        """
+        return judge(scan, gate=self.gate, baseline=self.baseline, base=self.base)
+
+
+def read_check(gate: str | None, baseline: str | None, relative_to: str | None) -> Check:
+    """Read the files that decide.
+
+    Args:
+        gate: the gate file, or None.
+        baseline: the baseline, or None.
+        relative_to: folder that paths start at, or None.
+
+    Raises:
+        ConfigError: for faults of the gate file.
+        InputError: for a baseline that is none.
+    """
+    return Check(
+        gates.read(Path(gate), with_baseline=baseline is not None) if gate else None,
+        baselines.read(Path(baseline)) if baseline else None,
+        str(Path(relative_to).absolute()) if relative_to else None,
+    )

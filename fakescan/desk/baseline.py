@@ -1,0 +1,297 @@
+"""A baseline: findings that somebody has looked at and accepted, and the marks of origin that files had then.
+
+The file is JSON, made to be kept in a repository and read in a review: one line an entry, ordered by path. A finding
+is accepted for exactly these bytes (sha256), this verdict, and this model with this calibration; when any of them
+changes, it is reopened. An error is never accepted: a file that nobody could look at has not been looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fakescan.core.json_values import Node, ReportShapeError, valid_unicode, written_path
+from fakescan.core.provenance import AI_MARKS, BROKEN_SIGNATURE, SIGNATURE_READERS, Found, provenance_of
+from fakescan.core.records import Assessed, Evidence, EvidenceStatus, ImageResult, Label, Scan
+from fakescan.core.schema import calibration_to_dict, parse_json
+from fakescan.errors import InputError
+from fakescan.reports.escape import visible
+from fakescan.store.atomic import write_atomically
+
+VERSION = 1
+CREDENTIALS = "content-credentials"
+"""Name of the mark "carries intact Content Credentials", beside the rows of the verdict table."""
+_FLAGGED = (Label.FAKE, Label.INCONCLUSIVE)
+_MAX_BYTES = 500_000_000
+_NO_BASELINE = "make one with `fakescan baseline create RUN -o FILE`"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A finding that was accepted."""
+
+    sha256: str
+    """Digest of the file's bytes."""
+    path: str
+    """Where it lay, for people; a copy elsewhere is accepted too."""
+    label: Label
+    """The verdict that was accepted."""
+    p_fake: float | None
+    """Its probability then, for people."""
+    judge: str
+    """Which model and calibration said so (``judge_of``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A file and the marks of origin that it had."""
+
+    path: str
+    """Relative to the scan's root: the file is found again by it, because losing marks changes its bytes."""
+    marks: tuple[str, ...]
+    """Rows of the verdict table, and ``CREDENTIALS``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What was accepted and what was there."""
+
+    accepted: tuple[Accepted, ...] = ()
+    """Ordered by path and digest."""
+    marked: tuple[Marked, ...] = ()
+    """Ordered by path."""
+
+    def accepts(self, result: ImageResult, judge: str) -> bool:
+        """Whether this very finding was accepted.
+
+        Args:
+            result: a result of the scan.
+            judge: who said so, as ``judge_of`` tells.
+        """
+        return any(item.judge == judge for item in self._earlier(result))
+
+    def reopens(self, result: ImageResult, judge: str) -> bool:
+        """Whether this finding was accepted when another model or calibration made it.
+
+        Args:
+            result: a result of the scan.
+            judge: who says so now, as ``judge_of`` tells.
+        """
+        return bool(self._earlier(result)) and not self.accepts(result, judge)
+
+    def lost(self, result: ImageResult) -> tuple[str, ...]:
+        """The marks that a file at this path had, and has no more.
+
+        Args:
+            result: a result of the scan.
+        """
+        had = {mark for item in self.marked if item.path == result.record.file.path for mark in item.marks}
+        return tuple(sorted(had - set(marks_of(result.evidence))))
+
+    def _earlier(self, result: ImageResult) -> list[Accepted]:
+        """What was accepted for these bytes and this verdict, whoever made it."""
+        if not isinstance(result.outcome, Assessed) or not result.record.file.sha256:
+            return []
+        label = result.outcome.verdict.label
+        return [i for i in self.accepted if i.sha256 == result.record.file.sha256 and i.label is label]
+
+
+def create(scan: Scan) -> Baseline:
+    """A baseline that accepts every finding of a scan and remembers every mark.
+
+    Args:
+        scan: a finished scan.
+
+    Raises:
+        InputError: when the scan was interrupted.
+    """
+    if scan.interrupted:
+        raise InputError("the scan was stopped before its end", "finish it with --resume, then make the baseline")
+    return _ordered(_findings(scan), _marked(scan))
+
+
+def update(baseline: Baseline, scan: Scan) -> Baseline:
+    """A baseline that also accepts this scan's findings; what is said of the same bytes or path is replaced.
+
+    Args:
+        baseline: as it was.
+        scan: a finished scan, of all files or of some.
+    """
+    new = create(scan)
+    digests = {result.record.file.sha256 for result in scan.results}
+    paths = {result.record.file.path for result in scan.results}
+    return _ordered(
+        [*(item for item in baseline.accepted if item.sha256 not in digests), *new.accepted],
+        [*(item for item in baseline.marked if item.path not in paths), *new.marked],
+    )
+
+
+def prune(baseline: Baseline, scan: Scan) -> Baseline:
+    """A baseline without what this scan of all files no longer has; nothing new is accepted.
+
+    Args:
+        baseline: as it was.
+        scan: a finished scan of all files.
+
+    Raises:
+        InputError: when the scan was interrupted.
+    """
+    if scan.interrupted:
+        raise InputError("the scan was stopped before its end", "finish it with --resume, then prune")
+    live = {(item.sha256, item.label) for item in _findings(scan)}
+    kept = [item for item in baseline.accepted if (item.sha256, item.label) in live]
+    paths = {result.record.file.path for result in scan.results}
+    return _ordered(kept, [item for item in baseline.marked if item.path in paths])
+
+
+def judge_of(scan: Scan) -> str:
+    """Digest of what a verdict depends on beside the picture: model, prompt, calibration, policy, threshold, score.
+
+    Device and number format are not among it: they move a number by less than its last digits that are shown.
+
+    Args:
+        scan: a finished scan.
+    """
+    model = scan.model
+    parts = {
+        "weights": model.weights_sha256 if model else None,
+        "prompt": model.prompt_version if model else None,
+        "calibration": calibration_to_dict(scan.calibration),
+        **{name: scan.options.get(name) for name in ("policy", "threshold", "score")},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def marks_of(evidence: Iterable[Evidence]) -> tuple[str, ...]:
+    """The marks of origin that a file carries, sorted.
+
+    Args:
+        evidence: what its readers reported.
+    """
+    everything = tuple(evidence)
+    found = provenance_of(everything)
+    marks = {row.value for row in found.found if row in AI_MARKS or row is Found.TRUSTED_CAPTURE}
+    if has_credentials(everything):
+        marks.add(CREDENTIALS)
+    return tuple(sorted(marks))
+
+
+def has_credentials(evidence: Iterable[Evidence]) -> bool:
+    """Whether a file carries Content Credentials that are intact, whoever signed them.
+
+    Args:
+        evidence: what its readers reported.
+    """
+    fired = [i for i in evidence if i.reader in SIGNATURE_READERS and i.status is EvidenceStatus.FIRED]
+    return bool(fired) and not any(item.name == BROKEN_SIGNATURE for item in fired)
+
+
+def read(path: Path) -> Baseline:
+    """Read a baseline.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: when it cannot be read or is none.
+    """
+    name = visible(str(path))
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(f"{name} is too large for a baseline", _NO_BASELINE)
+        document = parse_json(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise InputError(f"{name} is no baseline", _NO_BASELINE) from None
+    except OSError as fault:
+        reason = fault.strerror or type(fault).__name__
+        raise InputError(f"cannot read the baseline {name}: {reason}", _NO_BASELINE) from None
+    except InputError:
+        raise InputError(f"{name} is no baseline: it is not JSON", _NO_BASELINE) from None
+    try:
+        return _from_node(Node(document))
+    except ReportShapeError as fault:
+        raise InputError(f"{name} is no baseline: {fault}", _NO_BASELINE) from None
+
+
+def write(baseline: Baseline, path: Path) -> None:
+    """Write a baseline, whole or not at all.
+
+    Args:
+        baseline: what to write.
+        path: where to.
+
+    Raises:
+        ReportError: when it cannot be written.
+    """
+    accepted = [
+        {
+            **written_path(item.path),
+            "sha256": item.sha256,
+            "label": item.label.value,
+            "p_fake": None if item.p_fake is None else round(item.p_fake, 6),
+            "judge": item.judge,
+        }
+        for item in baseline.accepted
+    ]
+    marked = [{**written_path(item.path), "marks": list(item.marks)} for item in baseline.marked]
+    parts = (f'"fakescan_baseline": {VERSION}', _lines("accepted", accepted), _lines("marked", marked))
+    text = "{\n " + ",\n ".join(parts) + "\n}\n"
+    write_atomically(path, lambda out: out.write(text))
+
+
+def _lines(name: str, entries: list[dict[str, Any]]) -> str:
+    """A list with a line for each entry, so that a review shows which were added."""
+    if not entries:
+        return f'"{name}": []'
+    return f'"{name}": [\n' + ",\n".join(f"  {json.dumps(entry)}" for entry in entries) + "\n ]"
+
+
+def _from_node(node: Node) -> Baseline:
+    version = node["fakescan_baseline"].integer()
+    if version != VERSION:
+        raise ReportShapeError(f"fakescan_baseline is {version}, not {VERSION}")
+    accepted = [
+        Accepted(
+            sha256=item["sha256"].text(),
+            path=item.path(),
+            label=item["label"].choice(Label),
+            p_fake=item["p_fake"].optional_number(),
+            judge=item["judge"].text(),
+        )
+        for item in node["accepted"].elements()
+    ]
+    marked = [
+        Marked(item.path(), tuple(mark.text() for mark in item["marks"].elements()))
+        for item in node["marked"].elements()
+    ]
+    return _ordered(accepted, marked)
+
+
+def _ordered(accepted: Iterable[Accepted], marked: Iterable[Marked]) -> Baseline:
+    """Sorted, each once, so that the same content is the same file."""
+    unique: Mapping[tuple[str, str, str], Accepted] = {(i.path, i.sha256, i.judge): i for i in accepted}
+    by_path: Mapping[str, Marked] = {item.path: item for item in marked}
+    return Baseline(
+        tuple(unique[key] for key in sorted(unique, key=lambda key: tuple(map(valid_unicode, key)))),
+        tuple(by_path[path] for path in sorted(by_path, key=valid_unicode)),
+    )
+
+
+def _findings(scan: Scan) -> list[Accepted]:
+    """Every finding of a scan as one that is accepted."""
+    judge = judge_of(scan)
+    found = []
+    for result in scan.results:
+        file, outcome = result.record.file, result.outcome
+        if isinstance(outcome, Assessed) and outcome.verdict.label in _FLAGGED and file.sha256:
+            found.append(Accepted(file.sha256, file.path, outcome.verdict.label, outcome.verdict.p_fake, judge))
+    return found
+
+
+def _marked(scan: Scan) -> list[Marked]:
+    marked = (Marked(result.record.file.path, marks_of(result.evidence)) for result in scan.results)
+    return [item for item in marked if item.marks]

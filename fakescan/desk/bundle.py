@@ -1,0 +1,178 @@
+"""A sealed bundle: a zip with everything about one run, which tells later whether any of it was changed.
+
+::
+
+    scan.json          the JSON report
+    report.html        the page, and any other format that was asked for
+    inputs.json        each scanned file, and whether it still had its recorded digest when the bundle was sealed
+    environment.json   versions and platform of the machine that sealed
+    chain.jsonl        a line a file: its digest, and a hash over this line and the one before
+
+The last hash of the chain is the **seal**. Whoever can change the zip can also make a new chain, so the seal has to be
+kept apart from it: written into the case file, mailed, or timestamped by a third party (RFC 3161).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fakescan.core.environment import environment
+from fakescan.core.json_values import valid_unicode, written_path
+from fakescan.core.records import Scan
+from fakescan.core.schema import scan_from_json, scan_to_json
+from fakescan.desk import chain
+from fakescan.desk.rehash import Checked, check_inputs, digest_of
+from fakescan.errors import InputError
+from fakescan.store.atomic import replace_atomically
+from fakescan.version import __version__
+
+CHAIN = "chain.jsonl"
+SCAN = "scan.json"
+INPUTS = "inputs.json"
+ENVIRONMENT = "environment.json"
+VERSION = 1
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Zip's earliest time: when a file was packed is in the chain, where it is protected."""
+_BROKEN = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+"""What a damaged zip, or one of a kind that fakescan never writes, makes Python raise."""
+_MAX_MEMBERS = 1_000
+_MAX_BYTES = 8 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A bundle that was opened and checked."""
+
+    seal: str
+    """The last hash of the chain, recomputed."""
+    sealed_at: str
+    """When it says that it was sealed."""
+    faults: tuple[str, ...]
+    """What is not as it was sealed, one sentence each; empty when everything is."""
+    scan: Scan | None
+    """The scan in it, None when it cannot be read."""
+
+
+def seal(scan: Scan, target: Path, reports: Mapping[str, bytes], *, root: Path | None = None) -> str:
+    """Write a bundle, whole or not at all.
+
+    Args:
+        scan: a finished or interrupted scan.
+        target: where to.
+        reports: more files by name, e.g. ``report.html``.
+        root: the folder that the scan's paths are relative to now; the recorded one when None.
+
+    Returns:
+        The seal.
+
+    Raises:
+        ReportError: when it cannot be written.
+    """
+    members = {SCAN: scan_to_json(scan).encode(), **reports}
+    members[INPUTS] = _json([_input(item) for item in check_inputs(scan, root)])
+    members[ENVIRONMENT] = _json({"fakescan": __version__, **environment()})
+    sealed_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    header = {"fakescan_bundle": VERSION, "scan_id": scan.scan_id, "sealed_at": sealed_at}
+    entries = [header, *({"name": name, **_about(data)} for name, data in members.items())]
+    lines, last = chain.chained(entries)
+    members[CHAIN] = "".join(f"{line}\n" for line in lines).encode("ascii")
+
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in members.items():
+                archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
+
+    replace_atomically(target, write)
+    return last
+
+
+def check(path: Path) -> Sealed:
+    """Open a bundle and hash everything in it again, offline.
+
+    Args:
+        path: the zip.
+
+    Raises:
+        InputError: when it is no bundle at all.
+    """
+    name = ascii(str(path))[1:-1]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if len(archive.infolist()) > _MAX_MEMBERS or sum(i.file_size for i in archive.infolist()) > _MAX_BYTES:
+                raise InputError(f"{name} is too large for a bundle", "give a zip that `fakescan bundle` made")
+            if CHAIN not in archive.namelist():
+                raise InputError(f"{name} is no bundle of fakescan", "give a zip that `fakescan bundle` made")
+            return _checked(archive)
+    except _BROKEN as fault:
+        raise InputError(f"{name} cannot be opened: {fault}", "give a zip that `fakescan bundle` made") from None
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a file is a zip, and so no JSON report.
+
+    Args:
+        path: any path.
+    """
+    return path.is_file() and zipfile.is_zipfile(path)
+
+
+def _checked(archive: zipfile.ZipFile) -> Sealed:
+    faults: list[str] = []
+    names = archive.namelist()
+    faults += [f"{_shown(name)} is there twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    try:
+        entries = chain.parse(archive.read(CHAIN).decode("ascii"))
+    except (ValueError, *_BROKEN):
+        entries = []
+    if not entries:
+        return Sealed("", "", (f"{CHAIN} is damaged",), None)
+    broken, last = chain.first_break(entries)
+    if broken is not None:
+        faults.append(f"line {broken} of {CHAIN} was changed")
+    recorded = {str(entry["name"]): entry for entry in entries[1:] if "name" in entry}
+    for name, entry in recorded.items():
+        faults += _member_faults(archive, name, str(entry.get("sha256", "")))
+    faults += [f"{_shown(name)} was added" for name in names if name not in recorded and name != CHAIN]
+    return Sealed(last, str(entries[0].get("sealed_at", "")), tuple(faults), _scan_in(archive, faults))
+
+
+def _member_faults(archive: zipfile.ZipFile, name: str, sha256: str) -> list[str]:
+    try:
+        with archive.open(name) as stream:
+            return [] if digest_of(stream) == sha256 else [f"{_shown(name)} was changed"]  # type: ignore[arg-type]
+    except KeyError:
+        return [f"{_shown(name)} is missing"]
+    except _BROKEN:
+        return [f"{_shown(name)} is damaged"]
+
+
+def _scan_in(archive: zipfile.ZipFile, faults: list[str]) -> Scan | None:
+    try:
+        return scan_from_json(archive.read(SCAN).decode("utf-8"))
+    except (InputError, KeyError, UnicodeDecodeError, *_BROKEN):
+        faults.append(f"{SCAN} cannot be read")
+        return None
+
+
+def _about(data: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
+
+
+def _input(item: Checked) -> dict[str, str]:
+    return {**written_path(item.path), "state": item.state.value}
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=True) + "\n").encode("ascii")
+
+
+def _shown(name: str) -> str:
+    return ascii(valid_unicode(name))[1:-1]

@@ -1,0 +1,127 @@
+"""Does a recorded scan come out the same again? Its files are scanned anew with its options, and both are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakescan.core.options import OPTION_NAMES, ScanOptions, Setting, options_from
+from fakescan.core.records import Assessed, Failure, ImageResult, Scan
+from fakescan.desk.rehash import State, check_inputs
+from fakescan.errors import InputError
+from fakescan.reports.words import label_key
+
+TOLERANCE = 1e-6
+"""Largest difference of a probability on the same machine (CONTRACT.md); another machine or library may need more."""
+_NOT_REPLAYED: Mapping[str, object] = {
+    "include": [],
+    "exclude": [],
+    "changed_since": None,
+    "allow_empty": False,
+    "outputs": [],
+    "run_dir": None,
+    "resume": False,
+    "limit": None,
+    "gate": None,
+    "baseline": None,
+    "relative_to": None,
+    "templates": None,
+}
+"""Options that choose files or write reports: the recorded files are scanned, whatever chose them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a second scan of the same files says."""
+
+    compared: int
+    """Files with the same bytes in both."""
+    differing: tuple[str, ...]
+    """What is not the same within the tolerance, a sentence for each."""
+    largest_move: float
+    """Largest difference of P(AI-generated)."""
+
+
+def replay_options(scan: Scan, root: Path | None = None) -> tuple[ScanOptions, list[str]]:
+    """The options of the second scan, and the files that cannot take part any more.
+
+    Args:
+        scan: the recorded one.
+        root: the folder that its paths are relative to now; the recorded one when None.
+
+    Returns:
+        Options over the files that are still as they were, and a sentence for each that is not.
+
+    Raises:
+        InputError: when no file is as it was.
+        ConfigError: when the recorded options are none of this version.
+    """
+    base = root or Path(scan.root)
+    checked = list(check_inputs(scan, base))
+    there = [item.path for item in checked if item.state is State.SAME]
+    if not there:
+        raise InputError("none of the scanned files is as it was", "name their folder with --pictures")
+    left_out = [f"{item.path}: {item.state.value}" for item in checked if item.state is not State.SAME]
+    recorded = {name: value for name, value in scan.options.items() if name in OPTION_NAMES}
+    settings = {**recorded, **_NOT_REPLAYED, "paths": [str(base / path) for path in there]}
+    known = {name: value for name, value in settings.items() if name in OPTION_NAMES}
+    return options_from({name: Setting(value, "the recorded scan") for name, value in known.items()}), left_out
+
+
+def compare_replay(first: Scan, second: Scan, tolerance: float) -> Replayed:
+    """Compare a recorded scan with its repetition, file by file over the same bytes.
+
+    Args:
+        first: the recorded one.
+        second: the repetition, whose paths may start elsewhere.
+        tolerance: largest difference of a probability that counts as the same.
+    """
+    recorded = {result.record.file.sha256: result for result in first.results}
+    differing, moves, compared = [], [0.0], 0
+    for result in second.results:
+        before = recorded.get(result.record.file.sha256)
+        if before is None:
+            continue
+        compared += 1
+        path = before.record.file.path
+        if label_key(before) != label_key(result):
+            differing.append(f"{path}: {label_key(before)} became {label_key(result)}")
+        move = _move(before, result)
+        if move is None:
+            differing.append(f"{path}: a number came or went")
+        else:
+            moves.append(move)
+            if move > tolerance:
+                differing.append(f"{path}: P(AI-generated) moved by {move:.6f}")
+        if _texts(before) != _texts(result):
+            differing.append(f"{path}: the model wrote another text")
+    return Replayed(compared, tuple(differing), max(moves))
+
+
+def same_model(first: Scan, second: Scan) -> bool:
+    """Whether both scans used the same weights and the same prompt.
+
+    Args:
+        first: the recorded one.
+        second: the repetition.
+    """
+    one, two = first.model, second.model
+    if one is None or two is None:
+        return one is two
+    return (one.weights_sha256, one.prompt_version) == (two.weights_sha256, two.prompt_version)
+
+
+def _move(before: ImageResult, after: ImageResult) -> float | None:
+    """How far the deciding probability moved; None when only one has any."""
+    values = [r.outcome.verdict.p_fake if isinstance(r.outcome, Assessed) else None for r in (before, after)]
+    if values[0] is None or values[1] is None:
+        return 0.0 if values[0] is values[1] else None
+    # Both are compared as a report writes them.
+    return abs(round(values[0], 6) - round(values[1], 6))
+
+
+def _texts(result: ImageResult) -> tuple[str, ...]:
+    if isinstance(result.outcome, Failure):
+        return (result.outcome.step, result.outcome.code)
+    return tuple(stage.text for stage in result.outcome.prediction.stages)

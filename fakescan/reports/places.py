@@ -1,0 +1,102 @@
+"""How machines find a file: its path seen from the folder that a check was started in, as CI systems want it.
+
+Paths of a scan are relative to its root, which is the folder that was scanned (``fakescan scan assets`` has the root
+``assets``). GitHub and GitLab, though, want paths from the top of the repository, which is where a check is normally
+started.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from pathlib import PurePosixPath, PureWindowsPath
+from urllib.parse import quote
+
+from fakescan.core.records import Scan
+from fakescan.reports.escape import visible
+
+
+def prefix_of(scan: Scan, base: str | None = None) -> str:
+    """What stands before a scan's paths so that they start at another folder; empty, or with a slash at its end.
+
+    Args:
+        scan: a finished scan.
+        base: the folder that paths shall start at, absolute; None for the one where the scan was started, as far as
+            the paths that were given tell.
+    """
+    root = _posix(scan.root)
+    if base is not None:
+        wanted = _posix(base).rstrip("/")
+        return _ended(root[len(wanted) :].strip("/")) if _is_below(root, wanted) else ""
+    given = scan.options.get("paths")
+    if not isinstance(given, Sequence) or isinstance(given, str) or not all(isinstance(path, str) for path in given):
+        return ""
+    return _started_at(root, [str(path) for path in given])
+
+
+def shown_place(scan_path: str, prefix: str) -> str:
+    """A path as text on one line; escapes stand for what cannot be shown.
+
+    Args:
+        scan_path: as in the scan.
+        prefix: as ``prefix_of`` tells.
+    """
+    return visible(prefix + scan_path)
+
+
+def uri_place(scan_path: str, prefix: str) -> str:
+    """A path as a relative URI reference (RFC 3986): its bytes, percent-encoded where they must be.
+
+    Args:
+        scan_path: as in the scan.
+        prefix: as ``prefix_of`` tells.
+    """
+    path = prefix + scan_path
+    try:
+        raw = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = path.encode("utf-8", "surrogatepass")
+    return quote(raw, safe="/-._~!$&'()*+,;=@")
+
+
+def root_uri(scan: Scan) -> str:
+    """The scan's root as a ``file:`` URI with a slash at its end.
+
+    Args:
+        scan: a finished scan.
+    """
+    root = _posix(scan.root).rstrip("/")
+    return f"file://{'' if root.startswith('/') or not root else '/'}{uri_place(root, '').replace('%3A', ':')}/"
+
+
+def _started_at(root: str, given: Sequence[str]) -> str:
+    """The given paths' common folder, when they are relative and the root ends in it."""
+    parts: list[list[str]] = []
+    for path in map(_posix, given):
+        plain = posixpath.normpath(path)
+        if plain.startswith(("/", "..")) or PureWindowsPath(path).drive:
+            return ""
+        parts.append([] if plain == "." else plain.split("/"))
+    if not parts:
+        return ""
+    common = parts[0]
+    for other in parts[1:]:
+        common = common[: next((i for i, (a, b) in enumerate(zip(common, other, strict=False)) if a != b), len(other))]
+    # The last name may be a folder or the only file: the root tells.
+    for candidate in (common, common[:-1]):
+        if not candidate or list(PurePosixPath(root).parts[-len(candidate) :]) == candidate:
+            return _ended("/".join(candidate))
+    return ""
+
+
+def _posix(path: str) -> str:
+    """Windows paths with forward slashes; a backslash in a POSIX name stays."""
+    return path.replace("\\", "/") if PureWindowsPath(path).drive or ("/" not in path and "\\" in path) else path
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _ended(path: str) -> str:
+    return f"{path}/" if path else ""

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fakescan.core.records import Evidence, EvidenceStatus, Label, Scan, ScoreKind, Strength, Supports
+from fakescan.desk import baseline as baselines
+from fakescan.desk.baseline import CREDENTIALS, Accepted, Baseline, judge_of, marks_of
+from fakescan.errors import InputError
+from tests.unit.reports.conftest import CALIBRATION, build_result, build_scan
+
+GENERATOR = Evidence("generators", "parameters", "x", Supports.FAKE, Strength.UNSIGNED)
+SIGNED = Evidence("c2pa", "claim", "x", Supports.FAKE, Strength.TRUSTED)
+BROKEN = Evidence("c2pa", "broken signature", "x")
+
+
+def three() -> Scan:
+    return build_scan(
+        [
+            build_result("a.jpg", Label.FAKE, 0.93, evidence=(GENERATOR,)),
+            build_result("b.jpg", Label.INCONCLUSIVE, 0.5),
+            build_result("c.jpg", Label.REAL, 0.1),
+            build_result("d.jpg", None),
+        ]
+    )
+
+
+def test_accepts_findings_and_no_errors() -> None:
+    scan = three()
+    made = baselines.create(scan)
+    assert [(item.path, item.label) for item in made.accepted] == [
+        ("a.jpg", Label.FAKE),
+        ("b.jpg", Label.INCONCLUSIVE),
+    ]
+    assert [made.accepts(result, judge_of(scan)) for result in scan.results] == [True, True, False, False]
+    assert [(item.path, item.marks) for item in made.marked] == [("a.jpg", ("claimed-ai",))]
+
+
+def test_an_interrupted_scan_makes_none() -> None:
+    stopped = replace(three(), interrupted=True)
+    with pytest.raises(InputError, match="stopped before its end"):
+        baselines.create(stopped)
+    with pytest.raises(InputError, match="stopped before its end"):
+        baselines.prune(Baseline(), stopped)
+
+
+def changed(scan: Scan) -> dict[str, Scan]:
+    assert scan.model is not None
+    return {
+        "weights": replace(scan, model=replace(scan.model, weights_sha256="f" * 64)),
+        "prompt": replace(scan, model=replace(scan.model, prompt_version="9")),
+        "calibration": replace(scan, calibration={ScoreKind.BEFORE: replace(CALIBRATION, bias=0.3)}),
+        "threshold": replace(scan, options={**scan.options, "threshold": 0.4}),
+        "policy": replace(scan, options={**scan.options, "policy": "strict"}),
+    }
+
+
+@pytest.mark.parametrize("what", ["weights", "prompt", "calibration", "threshold", "policy"])
+def test_another_model_or_calibration_reopens(what: str) -> None:
+    scan = three()
+    made = baselines.create(scan)
+    other = changed(scan)[what]
+    finding = other.results[0]
+    assert not made.accepts(finding, judge_of(other))
+    assert made.reopens(finding, judge_of(other))
+    assert not made.reopens(other.results[2], judge_of(other)), "what was never accepted cannot be reopened"
+    again = baselines.update(made, other)
+    assert again.accepts(finding, judge_of(other))
+
+
+def test_device_and_number_format_do_not_reopen() -> None:
+    scan = three()
+    assert scan.model is not None
+    elsewhere = replace(scan, model=replace(scan.model, device="cuda:0", dtype="float16"))
+    assert judge_of(elsewhere) == judge_of(scan)
+
+
+def test_other_bytes_or_another_verdict_are_not_accepted() -> None:
+    scan = three()
+    made = baselines.create(scan)
+    edited = build_result("a.jpg", Label.FAKE, 0.93, digest="e" * 64)
+    worse = build_result("b.jpg", Label.FAKE, 0.9)
+    copy = build_result("copy.jpg", Label.FAKE, 0.93, digest=scan.results[0].record.file.sha256)
+    assert [made.accepts(item, judge_of(scan)) for item in (edited, worse, copy)] == [False, False, True]
+
+
+def test_update_replaces_and_adds_prune_only_takes_out() -> None:
+    made = baselines.create(three())
+    later = build_scan(
+        [
+            build_result("a.jpg", Label.REAL, 0.2),
+            build_result("b.jpg", Label.INCONCLUSIVE, 0.5),
+            build_result("new.jpg", Label.FAKE, 0.9, evidence=(GENERATOR,)),
+        ]
+    )
+    updated = baselines.update(made, later)
+    assert [item.path for item in updated.accepted] == ["b.jpg", "new.jpg"]
+    assert [item.path for item in updated.marked] == ["new.jpg"]
+    pruned = baselines.prune(made, later)
+    assert [item.path for item in pruned.accepted] == ["b.jpg"]
+    assert [item.path for item in pruned.marked] == ["a.jpg"], "the file is there, and its marks are missed"
+    part = build_scan([build_result("new.jpg", Label.FAKE, 0.9)])
+    assert [item.path for item in baselines.update(made, part).accepted] == ["a.jpg", "b.jpg", "new.jpg"]
+
+
+def test_marks_are_those_of_intact_signatures_and_generators() -> None:
+    silent = replace(SIGNED, status=EvidenceStatus.SILENT)
+    assert marks_of([GENERATOR, SIGNED]) == ("claimed-ai", CREDENTIALS, "trusted-ai")
+    assert marks_of([silent]) == ()
+    assert marks_of([BROKEN]) == ()
+
+
+def test_lost_marks_are_told_by_path() -> None:
+    made = baselines.create(three())
+    stripped = build_result("a.jpg", Label.FAKE, 0.9, digest="e" * 64)
+    assert made.lost(stripped) == ("claimed-ai",)
+    assert made.lost(three().results[0]) == ()
+    assert made.lost(build_result("elsewhere.jpg")) == ()
+
+
+def test_is_written_one_line_an_entry_and_read_back(tmp_path: Path, hostile_scan: Scan) -> None:
+    for scan in (three(), hostile_scan, build_scan([])):
+        made = baselines.create(scan)
+        path = tmp_path / "b.json"
+        baselines.write(made, path)
+        assert baselines.read(path) == made
+        text = path.read_text(encoding="ascii")
+        assert text.count('"sha256"') == len(made.accepted)
+        assert len(text.splitlines()) >= len(made.accepted) + len(made.marked)
+        baselines.write(baselines.read(path), path)
+        assert path.read_text(encoding="ascii") == text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"fakescan_baseline": 2, "accepted": [], "marked": []}',
+        '{"fakescan_baseline": 1, "accepted": [{"path": "a"}]}',
+        '{"fakescan_baseline": 1, "accepted": [{"path": "a", "sha256": "x", "label": "fine", "judge": "y"}]}',
+        "\udcff",
+    ],
+)
+def test_what_is_no_baseline_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "b.json"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InputError, match="is no baseline") as caught:
+        baselines.read(path)
+    assert "baseline create" in caught.value.hint
+    with pytest.raises(InputError, match="cannot read the baseline"):
+        baselines.read(tmp_path / "none.json")
+
+
+def test_entries_from_a_newer_minor_form_are_still_read(tmp_path: Path) -> None:
+    entry = {"path": "a", "sha256": "x", "label": "fake", "judge": "y", "note": "later versions may say more"}
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps({"fakescan_baseline": 1, "accepted": [entry], "marked": []}))
+    assert baselines.read(path).accepted == (Accepted("x", "a", Label.FAKE, None, "y"),)

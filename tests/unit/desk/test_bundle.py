@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fakescan.core.records import Label, Scan
+from fakescan.core.schema import scan_to_json
+from fakescan.desk import bundle as bundles
+from fakescan.desk.rehash import State, check_inputs
+from fakescan.errors import InputError
+from tests.unit.reports.conftest import build_result, build_scan
+
+Members = dict[str, bytes]
+
+
+@pytest.fixture
+def sealed(tmp_path: Path, press_scan: Scan) -> tuple[Path, str]:
+    path = tmp_path / "case.zip"
+    return path, bundles.seal(press_scan, path, {"report.html": b"<p>page</p>"})
+
+
+def members(path: Path) -> Members:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rewritten(path: Path, change: Callable[[Members], None]) -> Path:
+    content = members(path)
+    change(content)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_a_bundle_that_nobody_touched(sealed: tuple[Path, str], press_scan: Scan) -> None:
+    path, seal = sealed
+    found = bundles.check(path)
+    assert (found.faults, found.seal) == ((), seal)
+    assert found.scan is not None
+    assert scan_to_json(found.scan) == scan_to_json(press_scan)
+    content = members(path)
+    assert set(content) == {"scan.json", "report.html", "inputs.json", "environment.json", "chain.jsonl"}
+    assert {item["state"] for item in json.loads(content["inputs.json"])} == {"missing"}
+    assert [item.name for item in path.parent.iterdir()] == ["case.zip"]
+    assert bundles.is_bundle(path)
+
+
+def change(name: str, data: bytes) -> Callable[[Members], None]:
+    def apply(content: Members) -> None:
+        content[name] = data
+
+    return apply
+
+
+def edit_chain(old: bytes, new: bytes) -> Callable[[Members], None]:
+    def apply(content: Members) -> None:
+        assert old in content["chain.jsonl"]
+        content["chain.jsonl"] = content["chain.jsonl"].replace(old, new, 1)
+
+    return apply
+
+
+def drop_line(content: Members) -> None:
+    lines = content["chain.jsonl"].splitlines(keepends=True)
+    content["chain.jsonl"] = b"".join([lines[0], *lines[2:]])
+
+
+@pytest.mark.parametrize(
+    ("attack", "said"),
+    [
+        (change("report.html", b"<p>other</p>"), "report.html was changed"),
+        (change("scan.json", b"{}"), "scan.json was changed"),
+        (change("more.txt", b"x"), "more.txt was added"),
+        (lambda content: content.pop("report.html"), "report.html is missing"),
+        (edit_chain(b"2", b"3"), "line 1 of chain.jsonl was changed"),
+        (drop_line, "line 2 of chain.jsonl was changed"),
+        (change("chain.jsonl", b"\xff"), "chain.jsonl is damaged"),
+        (change("chain.jsonl", b""), "chain.jsonl is damaged"),
+        (change("chain.jsonl", b"[1]\n"), "chain.jsonl is damaged"),
+    ],
+)
+def test_every_change_is_named(sealed: tuple[Path, str], attack: Callable[[Members], None], said: str) -> None:
+    found = bundles.check(rewritten(sealed[0], attack))
+    assert said in found.faults
+
+
+def test_a_chain_made_anew_has_another_seal(sealed: tuple[Path, str], press_scan: Scan, tmp_path: Path) -> None:
+    forged = bundles.seal(press_scan, tmp_path / "forged.zip", {"report.html": b"<p>other</p>"})
+    assert bundles.check(tmp_path / "forged.zip").faults == ()
+    assert forged != sealed[1], "which is why the seal is kept apart"
+
+
+def test_a_flipped_byte_of_the_packed_data_is_noticed(sealed: tuple[Path, str]) -> None:
+    path = sealed[0]
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("scan.json")
+        start = info.header_offset + 30 + len(info.filename) + 20
+    raw = bytearray(path.read_bytes())
+    raw[start] ^= 0xFF
+    path.write_bytes(raw)
+    assert any("scan.json" in fault for fault in bundles.check(path).faults)
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip"])
+def test_what_is_no_bundle_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.zip"
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        bundles.check(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "x")
+    with pytest.raises(InputError, match="no bundle"):
+        bundles.check(path)
+
+
+def test_inputs_are_hashed_again(tmp_path: Path) -> None:
+    from hashlib import sha256
+
+    names = ("same.png", "longer.png", "edited.png", "gone.png", "folder.png", "unread.png")
+    results = []
+    for name in names:
+        result = build_result(name, Label.REAL, 0.1, digest=sha256(b"content").hexdigest())
+        object.__setattr__(result.record.file, "size_bytes", len(b"content"))
+        if name == "unread.png":
+            object.__setattr__(result.record.file, "sha256", "")
+        results.append(result)
+    contents = {"same.png": b"content", "longer.png": b"content!", "edited.png": b"contenT", "unread.png": b"content"}
+    for name, data in contents.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "folder.png").mkdir()
+    found = {item.path: item.state for item in check_inputs(build_scan(results), tmp_path)}
+    assert found == {
+        "same.png": State.SAME,
+        "longer.png": State.CHANGED,
+        "edited.png": State.CHANGED,
+        "gone.png": State.MISSING,
+        "folder.png": State.UNREADABLE,
+        "unread.png": State.NOT_RECORDED,
+    }

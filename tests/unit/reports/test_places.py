@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakescan.reports.places import prefix_of, root_uri, shown_place, uri_place
+from tests.unit.reports.conftest import build_scan
+
+
+@pytest.mark.parametrize(
+    ("root", "paths", "prefix"),
+    [
+        ("/work/assets", ["assets"], "assets/"),
+        ("/work/assets", ["./assets/"], "assets/"),
+        ("/work", ["assets", "img/a.png"], ""),
+        ("/work/site/img", ["site/img/a", "site/img/b.png"], "site/img/"),
+        ("/work/site", ["site/a.png"], "site/"),
+        ("/work", ["a.png"], ""),
+        ("/work", ["."], ""),
+        ("/work/assets", ["/work/assets"], ""),
+        ("/other", ["../other"], ""),
+        ("/elsewhere", ["assets"], ""),
+        ("C:\\work\\assets", ["assets"], "assets/"),
+        ("/work/assets", None, ""),
+        ("/work/assets", "assets", ""),
+    ],
+)
+def test_paths_start_where_the_check_was_started(root: str, paths: Any, prefix: str) -> None:
+    assert prefix_of(build_scan([], root=root, options={"paths": paths})) == prefix
+
+
+@pytest.mark.parametrize(
+    ("base", "prefix"), [("/work", "site/img/"), ("/work/site/", "img/"), ("/work/site/img", ""), ("/wo", "")]
+)
+def test_or_at_a_folder_that_is_named(base: str, prefix: str) -> None:
+    assert prefix_of(build_scan([], root="/work/site/img", options={}), base) == prefix
+
+
+@given(st.text(st.characters(codec=None, exclude_characters="\0"), min_size=1))
+def test_every_name_is_a_valid_relative_uri_that_names_its_bytes(path: str) -> None:
+    uri = uri_place(path, "")
+    assert uri.isascii()
+    assert uri.isprintable()
+    assert not set(uri) & set(' "<>\\^`{|}')
+    split = urlsplit(f"http://host/{uri}")
+    assert (split.query, split.fragment) == ("", "")
+    try:
+        raw = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = path.encode("utf-8", "surrogatepass")
+    assert unquote_to_bytes(uri) == raw
+    assert ":" not in uri, "a colon in the first segment would make a scheme of it"
+
+
+def test_text_is_one_visible_line() -> None:
+    assert shown_place("a\n\u202eb.png", "x/") == "x/a\\n\\u202eb.png"
+
+
+@pytest.mark.parametrize(
+    ("root", "uri"),
+    [("/a b/c", "file:///a%20b/c/"), ("C:\\a\\b", "file:///C:/a/b/"), ("/", "file:///")],
+)
+def test_the_root_as_a_uri(root: str, uri: str) -> None:
+    assert root_uri(build_scan([], root=root)) == uri
