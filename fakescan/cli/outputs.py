@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from fakescan.core.options import Redact
 from fakescan.core.records import Scan
+from fakescan.desk.redact import redact
 from fakescan.errors import ConfigError, ReportError
 from fakescan.reports import renderer_class
-from fakescan.reports.thumbs import make_thumbnails
+from fakescan.reports.previews import Renamed
+from fakescan.reports.thumbs import MAX_COUNT, MAX_COUNT_BESIDE, make_thumbnails
 from fakescan.reports.write import Output as Target
 from fakescan.reports.write import check_writable, parse_output, write_report
 
@@ -51,7 +54,9 @@ def write_all(
     pictures: bool = True,
     root: Path | None = None,
     templates: Path | None = None,
-) -> None:
+    single_file: bool = False,
+    redactions: Sequence[Redact] = (),
+) -> Scan:
     """Write reports one after the other.
 
     Args:
@@ -60,15 +65,32 @@ def write_all(
         pictures: whether previews are made for formats that show them.
         root: the folder that the scan's paths are relative to, when that is another one now.
         templates: page templates of the user's own.
+        single_file: whether a format that may use a folder beside the report must do without.
+        redactions: what to leave out.
+
+    Returns:
+        The scan as it was written, without what was left out.
 
     Raises:
         ReportError: for the first that cannot be written; those before it are there.
     """
-    thumbnails = None
-    if pictures and any("thumbnails" in getattr(renderer_class(target.fmt), "accepts", ()) for target in targets):
-        thumbnails = make_thumbnails(_inside(scan), root=root)
-    for target in targets:
-        write_report(scan, target.path, target.fmt, thumbnails=thumbnails, templates=templates)
+    told = redact(scan, redactions)
+    shown = {"thumbnails" in getattr(renderer_class(target.fmt), "accepts", ()) for target in targets}
+    if not (pictures and True in shown) or Redact.THUMBS in redactions:
+        for target in targets:
+            write_report(told, target.path, target.fmt, templates=templates, single_file=single_file)
+        return told
+    inside = _inside(scan)
+    most = MAX_COUNT if single_file or len(scan.results) <= MAX_COUNT else MAX_COUNT_BESIDE
+    # Previews are made by the names on the disk and shown under the names in the report.
+    names = {old.record.file.path: new.record.file.path for old, new in zip(scan.results, told.results, strict=True)}
+    with make_thumbnails(inside, root=root, max_count=most) as previews:
+        thumbnails = Renamed(previews, names)
+        for target in targets:
+            write_report(
+                told, target.path, target.fmt, thumbnails=thumbnails, templates=templates, single_file=single_file
+            )
+    return told
 
 
 def _inside(scan: Scan) -> Scan:

@@ -23,6 +23,7 @@ from fakescan.cli.settings import resolve
 from fakescan.core.options import OPTION_NAMES, FailOn, ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import scan_to_json
+from fakescan.desk.redact import SHARE
 from fakescan.errors import InputError, ReportError
 from fakescan.pipeline import FinishedRun, run_scan
 from fakescan.reports.terminal import print_paths, print_summary
@@ -47,6 +48,12 @@ def scan(
     json: flag.Json = False,
     quiet: flag.Quiet = False,
     templates: flag.Templates = None,
+    single_file: flag.SingleFile = None,
+    redact: flag.RedactFlag = None,
+    share: flag.Share = False,
+    case: flag.CaseId = None,
+    examiner: flag.Examiner = None,
+    note: flag.Note = None,
     fail_on: flag.FailOnFlag = None,
     device: flag.Device = None,
     dtype: flag.DTypeFlag = None,
@@ -83,6 +90,8 @@ def _options(flags: Mapping[str, Any], config: str | None) -> ScanOptions:
     paths, by_line, by_nul = (list(flags[name] or []) for name in ("paths", "files_from", "files_from0"))
     if paths or by_line or by_nul:
         given["paths"] = listed_paths(paths, by_line, by_nul)
+    if flags.get("share"):
+        given["redact"] = list(SHARE)
     options = resolve(given, config=config).options
     if not options.paths:
         raise InputError("nothing to scan was given", "give files or folders: fakescan scan PATH...")
@@ -107,9 +116,15 @@ def exit_code(scan: Scan, fail_on: FailOn) -> int:
 def _finish(run: FinishedRun, targets: list[Target], options: ScanOptions, *, json: bool, quiet: bool) -> int:
     code = exit_code(run.scan, options.fail_on)
     try:
-        write_all(run.scan, targets, templates=Path(options.templates) if options.templates else None)
+        told = write_all(
+            run.scan,
+            targets,
+            templates=Path(options.templates) if options.templates else None,
+            single_file=options.single_file,
+            redactions=options.redact,
+        )
         if json:
-            sys.stdout.write(scan_to_json(run.scan))
+            sys.stdout.write(scan_to_json(told))
             sys.stdout.flush()
     except ReportError:
         say(f"the results are kept in {run.run_dir.path}")

@@ -314,6 +314,22 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """What the scan belongs to, as whoever ran it or wrote its report said. Nobody has checked it."""
+
+    id: str = ""
+    """Number or name of the case, possibly empty."""
+    examiner: str = ""
+    """Who examined, possibly empty."""
+    note: str = ""
+    """Anything that should stand on the report, possibly empty."""
+
+    def __bool__(self) -> bool:
+        """Whether anything was said."""
+        return bool(self.id or self.examiner or self.note)
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """A finished scan; everything a renderer may look at."""
 
@@ -345,6 +361,10 @@ class Scan:
     """Ordered by path."""
     interrupted: bool = False
     """Whether the run was stopped before its end."""
+    case: Case = Case()
+    """Case, examiner and note."""
+    redacted: tuple[str, ...] = ()
+    """What was taken out before sharing (``desk/redact.py``), by name; empty for the record as the run made it."""
 
     @property
     def summary(self) -> dict[str, int]:

@@ -13,6 +13,7 @@ from typing import TextIO
 import fakescan.store.atomic as atomic
 from fakescan.core.records import Scan
 from fakescan.errors import ReportError
+from fakescan.protocols import FileRenderer
 from fakescan.reports import formats, renderer_class, unknown_format
 from fakescan.reports.escape import visible
 
@@ -109,6 +110,7 @@ def write_report(
     *,
     thumbnails: Mapping[str, bytes] | None = None,
     templates: Path | None = None,
+    single_file: bool = False,
 ) -> None:
     """Write one report; on any fault an older file stays as it was and no part of the new one is left.
 
@@ -118,12 +120,13 @@ def write_report(
         fmt: name of the format, None for what the suffix stands for.
         thumbnails: previews by path (``thumbs.make_thumbnails``), for formats that show pictures.
         templates: a folder of page templates that go before the built-in ones, for formats that use them.
+        single_file: whether a format that may use a folder beside the report must do without.
 
     Raises:
         ReportError: when it cannot be written.
     """
     factory = renderer_class(fmt or format_of(target))
-    offered: dict[str, object] = {"thumbnails": thumbnails, "templates": templates}
+    offered: dict[str, object] = {"thumbnails": thumbnails, "templates": templates, "single_file": single_file}
     accepted: frozenset[str] = getattr(factory, "accepts", frozenset())
     renderer = factory(**{name: value for name, value in offered.items() if name in accepted})
     place = _place(target)
@@ -131,7 +134,9 @@ def write_report(
     def render(out: TextIO) -> None:
         renderer.render(scan, out)
 
-    if _is_special(place):
+    if isinstance(renderer, FileRenderer) and not _is_special(place):
+        renderer.write(scan, place)
+    elif _is_special(place):
         with atomic.reporting_faults(target), place.open("w", encoding="utf-8", newline="\n") as out:
             render(out)
     else:
