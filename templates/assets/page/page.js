@@ -105,7 +105,7 @@ const readState = (hash) => {
 const changed = () => {
   listHash = hashOfState();
   history.replaceState(null, "", listHash ? `#${listHash}` : "#images");
-  const top = $("bar").offsetTop;
+  const top = $("tools").offsetTop + $("tools").offsetHeight;
   if (window.scrollY > top) window.scrollTo(0, top);
   show();
 };
@@ -140,8 +140,8 @@ const close = () => {
 
 const back = () => {
   history.pushState(null, "", listHash ? `#${listHash}` : "#images");
-  close();
   show();
+  close();
 };
 
 const route = () => {
@@ -156,16 +156,17 @@ const route = () => {
     open(image);
     return;
   }
-  close();
-  const element = hash && $(hash);
-  if (location.hash.includes("=")) {
-    listHash = location.hash.slice(1);
-    readState(listHash);
-    show();
-    $("images").scrollIntoView();
-  } else if (element) {
-    element.scrollIntoView();
+  const wasOpen = Boolean(current);
+  if (hash.includes("=")) {
+    listHash = hash;
+    readState(hash);
   }
+  // The list is drawn before the image is closed, so that its element in the list can get the focus.
+  show();
+  close();
+  if (wasOpen) return;
+  if (hash.includes("=")) $("images").scrollIntoView();
+  else if (hash) $(hash)?.scrollIntoView();
 };
 
 const step = (by) => {

@@ -2,7 +2,9 @@
 const panel = (() => {
   const rows = (items) => h("dl", { class: "rows" }, items.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, bdi(value)))));
   const quiet = (...children) => h("p", { class: "quiet" }, children);
-  const part = (title, ...children) => [h("h4", null, title), ...children];
+  // An opened image is the page's only subject; on paper and alone it stands below the report's own headline.
+  let levels = ["h3", "h4"];
+  const part = (title, ...children) => [h(levels[1], { class: "part" }, title), ...children];
 
   const scale = (view) => {
     const { bar, number } = view;
@@ -173,6 +175,7 @@ const panel = (() => {
   };
 
   return (image, printed = false) => {
+    levels = root.classList.contains("reading") && !printed ? ["h1", "h2"] : ["h3", "h4"];
     const view = panelOf(image);
     const title = `${printed ? "paper" : "open"}-title${printed ? `-${image.id}` : ""}`;
     return h(
@@ -184,7 +187,7 @@ const panel = (() => {
         { class: "panel" },
         h("p", { class: "verdict" }, shape(image.key), h("span", null, view.headline)),
         image.conflict && h("p", { class: "flag" }, shape("conflict"), "Contradiction"),
-        h("h3", { id: title, tabindex: printed ? null : "-1" }, bdi(image.path)),
+        h(levels[0], { id: title, class: "title", tabindex: printed ? null : "-1" }, bdi(image.path)),
         view.failure ? failure(view) : [number(view), reasons(view)],
         evidence(view, image),
         view.failure ? [] : stages(view),
