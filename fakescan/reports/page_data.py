@@ -1,7 +1,8 @@
-"""What the page's script works on: the images, the filters and the list of digests, as one JSON text.
+"""What the page's script works on, as two JSON texts: the rows of the list, and everything else about each image.
 
-An image is a row of plain values for the list (what is filtered, sorted and shown small) and a ``panel`` with
-everything else. Many images share sentences, so that in a panel every number stands for a text of ``strings``.
+The rows (what is filtered, sorted and shown small) are read when the page opens; the panels only when an image is
+opened or a text is searched. Many images share sentences, so that in a panel every number stands for a text of
+``strings``; a row does the same for its few texts.
 """
 
 from __future__ import annotations
@@ -66,39 +67,53 @@ _MARK_WORDS: Mapping[str, str] = {
 }
 
 
-def page_json(images: Sequence[ImageView], results: Sequence[ImageResult], run: str) -> str:
-    """The data of a page as JSON that can stand inside a script element.
+@dataclass(frozen=True, slots=True)
+class PageData:
+    """Two JSON texts that can stand inside a script element."""
+
+    rows: str
+    """Identity of the run, filters, and the rows of the list."""
+    panels: str
+    """Everything else about each image in the same order, and the list of digests."""
+
+
+def page_data(images: Sequence[ImageView], results: Sequence[ImageResult], run: str) -> PageData:
+    """The data of a page.
 
     Args:
         images: all images in the order of the page.
         results: the same results in the order of their paths, for the list of digests.
         run: identity of the run; notes of the reader are kept under it.
     """
-    strings = _Strings()
     choices = {group.key: _choices(group, images) for group in GROUPS}
-    groups = [
-        {
-            "key": group.key,
-            "title": group.title,
-            "every": group.every,
-            "values": list(choices[group.key]),
-            "words": [group.word(value) for value in choices[group.key]],
-        }
-        for group in GROUPS
-        if len(choices[group.key]) >= group.least
-    ]
-    kept = {group["key"] for group in groups}
-    rows = [
-        _row(view, strings, [(group, choices[group.key]) for group in GROUPS if group.key in kept]) for view in images
-    ]
-    data = {
+    groups = [group for group in GROUPS if len(choices[group.key]) >= group.least]
+    listed, told = _Strings(), _Strings()
+    rows = {
         "run": visible(run),
-        "groups": groups,
-        "images": rows,
-        "strings": strings.all,
+        "groups": [
+            {
+                "key": group.key,
+                "title": group.title,
+                "every": group.every,
+                "values": list(choices[group.key]),
+                "words": [group.word(value) for value in choices[group.key]],
+            }
+            for group in groups
+        ],
+        "images": [_row(view, listed, [(group, choices[group.key]) for group in groups]) for view in images],
+        "strings": listed.all,
+    }
+    panels = {
+        "panels": [{name: told.encode(getattr(view, name)) for name in _PANEL} for view in images],
+        "strings": told.all,
         "manifest": manifest(results),
     }
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(_ESCAPED)
+    return PageData(_json(rows), _json(panels))
+
+
+def _json(value: object) -> str:
+    """JSON that can stand inside a script element."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(_ESCAPED)
 
 
 def manifest(results: Sequence[ImageResult]) -> str:
@@ -206,5 +221,4 @@ def _row(view: ImageView, strings: _Strings, groups: Sequence[tuple[Group, Mappi
         "thumb": view.thumbnail,
         "urgent": view.urgent,
         "tags": [[places[value] for value in group.of(view) if value in places] for group, places in groups],
-        "panel": {name: strings.encode(getattr(view, name)) for name in _PANEL},
     }

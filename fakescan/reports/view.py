@@ -16,7 +16,7 @@ from fakescan.reports.charts import HistogramView, histogram_view
 from fakescan.reports.escape import visible
 from fakescan.reports.measured import RatesView, rates_views
 from fakescan.reports.order import by_attention, needs_attention
-from fakescan.reports.page_data import manifest_digest, page_json
+from fakescan.reports.page_data import PageData, manifest_digest, page_data
 from fakescan.reports.view_image import ImageView, image_view
 
 MAX_CARDS = 12
@@ -118,8 +118,8 @@ class PageView:
     """All results, those that need attention first."""
     folders: tuple[FolderView, ...]
     """What was found where; empty when everything lies in one folder."""
-    data: str
-    """What the page's script works on (``page_data.py``): JSON that can stand inside a script element."""
+    data: PageData
+    """What the page's script works on."""
     rates: tuple[RatesView, ...]
     """What was measured, by score."""
     histogram: HistogramView
@@ -160,7 +160,7 @@ def build_page(scan: Scan, thumbnails: Mapping[str, str] | None = None) -> PageV
         first_left=max(0, len(urgent) - MAX_CARDS),
         images=images,
         folders=_folders(images),
-        data=page_json(images, scan.results, scan.scan_id),
+        data=page_data(images, scan.results, scan.scan_id),
         rates=rates_views(scan.calibration, used, kinds),
         histogram=histogram_view([outcome.verdict for outcome in outcomes]),
         errors=tuple(view for view in images if view.failure),

@@ -54,8 +54,8 @@ const list = (() => {
     if (shown.length <= ALL) return [0, shown.length];
     const top = -box.getBoundingClientRect().top;
     const height = window.innerHeight;
-    const first = Math.floor((top - height) / size.row) * size.columns;
-    const last = Math.ceil((top + 2 * height) / size.row) * size.columns;
+    const first = Math.floor((top - height / 2) / size.row) * size.columns;
+    const last = Math.ceil((top + 1.5 * height) / size.row) * size.columns;
     return [Math.min(Math.max(0, first), shown.length), Math.min(Math.max(0, last), shown.length)];
   };
 

@@ -90,7 +90,7 @@ document.addEventListener("DOMContentLoaded", () => {
     return;
   }
   loadNotes();
-  $("save-digests")?.addEventListener("click", () => save("SHA256SUMS", "text/plain", store.manifest));
+  $("save-digests")?.addEventListener("click", () => save("SHA256SUMS", "text/plain", panels().manifest));
   if (root.dataset.print) {
     for (const folded of document.querySelectorAll("details")) folded.open = true;
     $("paper").replaceChildren(...toPrint([], false, Infinity));
@@ -114,4 +114,6 @@ document.addEventListener("DOMContentLoaded", () => {
   readState("");
   show();
   route();
+  // While nobody waits: what the first search would otherwise have to do.
+  (window.requestIdleCallback || setTimeout)(searching);
 });

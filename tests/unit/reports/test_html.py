@@ -52,7 +52,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.open_tags and self.open_tags[-1] in ("script", "style"):
-            kind = "data" if self.tags[-1][1].get("type") == "application/json" else self.open_tags[-1]
+            kind = self.tags[-1][1].get("id") or self.open_tags[-1]
             self.raw.setdefault(kind, []).append(data)
         else:
             self.texts.append(data)
@@ -65,8 +65,14 @@ class Page(HTMLParser):
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the page's script works on."""
-        found: dict[str, Any] = json.loads("".join(self.raw["data"]))
+        """What the page's script works on when it opens."""
+        found: dict[str, Any] = json.loads("".join(self.raw["rows"]))
+        return found
+
+    @property
+    def panels(self) -> dict[str, Any]:
+        """What it reads later."""
+        found: dict[str, Any] = json.loads("".join(self.raw["panels"]))
         return found
 
     @property
@@ -112,7 +118,11 @@ def test_the_policy_allows_this_script_and_this_style_only(press_scan: Scan) -> 
     assert rules["default-src"] == "'none'"
     assert rules["img-src"] == "data:"
     assert page.count("style") == 1
-    assert [attrs.get("type") for tag, attrs in page.tags if tag == "script"] == [None, "application/json"]
+    assert [attrs.get("type") for tag, attrs in page.tags if tag == "script"] == [
+        None,
+        "application/json",
+        "application/json",
+    ]
     for tag in ("script", "style"):
         digest = base64.b64encode(sha256("".join(page.raw[tag]).encode()).digest()).decode()
         assert rules[f"{tag}-src"] == f"'sha256-{digest}'"
@@ -122,7 +132,7 @@ def test_hostile_text_stays_text(hostile_scan: Scan, press_scan: Scan) -> None:
     page, harmless = parse(source(hostile_scan)), parse(source(press_scan))
     assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on") or name == "style"]
     assert page.count("img") == 0
-    assert page.count("script") == harmless.count("script") == 2
+    assert page.count("script") == harmless.count("script") == 3
     assert {tag for tag, _ in page.tags} <= {tag for tag, _ in harmless.tags}
     names = {name for _, attrs in page.tags for name in attrs}
     assert names <= {name for _, attrs in harmless.tags for name in attrs}
@@ -149,14 +159,15 @@ def test_every_result_is_listed_without_script(press_scan: Scan) -> None:
 
 
 def test_the_data_hold_every_text_once_and_every_image_whole(press_scan: Scan) -> None:
-    data = parse(source(press_scan)).data
-    assert len(data["images"]) == len(press_scan.results)
+    page = parse(source(press_scan))
+    data = page.panels
+    assert len(data["panels"]) == len(page.data["images"]) == len(press_scan.results)
     assert len(set(data["strings"])) == len(data["strings"])
     texts = "\n".join(data["strings"])
     assert "the price tags carry strokes that form no letters" in texts
     assert "market stall, oranges, Steps: 28" in texts
-    assert data["images"][0]["path"] == "stall/market.jpg"
-    places = [place for image in data["images"] for place in numbers(image["panel"])]
+    assert page.data["images"][0]["path"] == "stall/market.jpg"
+    places = [place for panel in data["panels"] for place in numbers(panel)]
     assert max(places) < len(data["strings"])
 
 
@@ -233,8 +244,8 @@ def test_clean_scan_sends_the_reader_to_the_limits(make_scan: MakeScan, make_res
 
 def test_without_calibration_the_number_is_called_a_score(make_scan: MakeScan, make_result: MakeResult) -> None:
     page = parse(source(make_scan([make_result()], calibration={})))
-    assert "model score, not calibrated" in page.data["strings"]
-    assert "P(AI-generated)" not in page.data["strings"]
+    assert "model score, not calibrated" in page.panels["strings"]
+    assert "P(AI-generated)" not in page.panels["strings"]
 
 
 def many(scan: Scan, number: int) -> Scan:
@@ -271,7 +282,8 @@ def test_with_many_images_the_page_has_a_folder(
     assert data.startswith(f'fakescanDataOf="{script["nonce"]}";')
     policy = next(attrs["content"] for _, attrs in page.tags if attrs.get("http-equiv"))
     assert f"'nonce-{script['nonce']}'" in (policy or "")
-    rows = json.loads(json.loads(data[data.index("(") + 1 : data.rindex(")")]))["images"]
+    written = data[data.index("fakescanRows=") : data.index(";fakescanPanels=")].removeprefix("fakescanRows=")
+    rows = json.loads(json.loads(written))["images"]
     assert [row["thumb"] for row in rows if row["thumb"]] == [f"my%20report_files/thumbs/{anchor(shown)}.webp"]
     assert "data:image" not in data
 
@@ -320,7 +332,7 @@ def test_filters_name_what_there_is(press_scan: Scan) -> None:
 
 def test_the_list_of_digests_is_the_one_whose_digest_is_shown(hostile_scan: Scan) -> None:
     page = parse(source(hostile_scan))
-    text = page.data["manifest"]
+    text = page.panels["manifest"]
     assert sha256(text.encode()).hexdigest() in page.text
     lines = text.splitlines()
     assert len(lines) == len(hostile_scan.results)
