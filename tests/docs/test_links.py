@@ -12,6 +12,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/cli.md",
+    "docs/html-report.md",
     "docs/python.md",
     "docs/report.md",
     "trainer/README.md",
