@@ -33,7 +33,9 @@ def targets_of(outputs: Sequence[str]) -> list[Target]:
     for text in outputs:
         try:
             target = parse_output(text)
-            renderer_class(target.fmt)
+            check = getattr(renderer_class(target.fmt), "check", None)
+            if check is not None:
+                check()
             check_writable(target.path)
             if any(target.path.absolute() == other.path.absolute() for other in targets):
                 raise ReportError(f"two reports would be written to {ascii(str(target.path))[1:-1]}", "name them apart")

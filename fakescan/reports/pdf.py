@@ -58,6 +58,15 @@ class PdfRenderer:
     accepts: ClassVar[frozenset[str]] = frozenset({"thumbnails", "templates"})
     """Settings that ``write.write_report`` may hand over."""
 
+    @staticmethod
+    def check() -> None:
+        """Find out before a scan whether a PDF can be made after it.
+
+        Raises:
+            ReportError: when there is no browser.
+        """
+        find_browser()
+
     def render(self, scan: Scan, out: TextIO) -> None:
         """A PDF is no text.
 
