@@ -39,7 +39,9 @@ _FIELDS: Mapping[Redact, tuple[str, re.Pattern[str]]] = {
         ),
     ),
 }
-_PATH_OPTIONS = ("paths", "include", "exclude", "outputs", "templates", "run_dir", "config", "baseline")
+_PATH_OPTIONS = frozenset(
+    {"paths", "include", "exclude", "outputs", "templates", "run_dir", "config", "gate", "baseline", "relative_to"}
+)
 _USER_FOLDER = re.compile(r"((?:^|[\\/])(?:home|Users|Documents and Settings)[\\/]+)([^\\/\s'\"]+)")
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 _MIN_SECRET_CHARS = 4
