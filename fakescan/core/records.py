@@ -10,6 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fakescan.core.checked import Claim, Rescored
 
 SCHEMA_VERSION = "1"
 
@@ -273,6 +277,10 @@ class ImageResult:
     """A verdict, or why there is none."""
     timings_s: Mapping[str, float] = field(default_factory=dict)
     """Seconds by step; not part of the deterministic bytes."""
+    stability: tuple[Rescored, ...] = ()
+    """The picture under other encodings; empty when that was not tried."""
+    claims: tuple[Claim, ...] = ()
+    """What the model's text claims, checked; empty when it was not."""
 
 
 @dataclass(frozen=True, slots=True)

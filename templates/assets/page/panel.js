@@ -114,13 +114,61 @@ const panel = (() => {
       item.text ? h("blockquote", null, h("p", null, bdi(item.text))) : quiet("The model wrote nothing here."),
     );
 
+  // Claims are told below the words that they are taken from, never mixed into them.
+  const claims = (view) =>
+    view.claims.length
+      ? [
+          quiet("Sentences that were checked:"),
+          h(
+            "ol",
+            { class: "claims" },
+            view.claims.map((claim) =>
+              h(
+                "li",
+                { class: `m-${claim.mark}` },
+                h("q", null, bdi(claim.text)),
+                " ",
+                h("span", { class: "mark" }, claim.word),
+                h("span", { class: "note" }, claim.note, claim.change && ` With this hidden, the number moves by ${claim.change}.`),
+              ),
+            ),
+          ),
+        ]
+      : [];
+
   const stages = (view) =>
     part(
       "What the model says it saw",
       view.stages.length
-        ? [quiet(view.stages_intro), h("div", { class: "stages" }, view.stages.map(stage))]
+        ? [quiet(view.stages_intro), h("div", { class: "stages" }, view.stages.map(stage)), claims(view)]
         : quiet("No text was asked for: the model gave its score only."),
     );
+
+  const stability = (view) => {
+    if (!view.stability.length) return [];
+    const flips = view.stability.filter((item) => item.flips).length;
+    const about = flips
+      ? `${flips} of ${view.stability.length} other encodings of this picture get another verdict from the number alone.`
+      : `All ${view.stability.length} other encodings of this picture get the same verdict from the number alone.`;
+    const line = (item) =>
+      h(
+        "tr",
+        null,
+        h("th", { scope: "row" }, item.encoding),
+        h("td", null, svg("svg", { class: "strip", "aria-hidden": "true" },
+          svg("line", { x1: 0, x2: "100%", y1: 8, y2: 8 }),
+          view.bar && svg("rect", { x: view.bar.low, width: view.bar.width, y: 3, height: 10, fill: "url(#hatch)" }),
+          svg("circle", { cx: item.position, cy: 8, r: 5 }))),
+        h("td", { class: "p" }, item.value),
+        h("td", { class: `v-${item.key}` }, h("span", { class: "verdict" }, shape(item.key), item.word), item.flips && h("b", null, " another verdict")),
+      );
+    return part(
+      "Does it hold when the picture is encoded anew",
+      h("p", null, about),
+      h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "The number under other encodings" },
+        h("table", { class: "stability" }, h("thead", null, h("tr", null, ["Encoding", "0 to 1", "Number", "Verdict of the number"].map((name) => h("th", { scope: "col" }, name)))), h("tbody", null, view.stability.map(line)))),
+    );
+  };
 
   const same = (view) =>
     view.same.length
@@ -131,11 +179,30 @@ const panel = (() => {
         )
       : [];
 
-  const figure = (image, printed) => {
-    const frame = h("div", { class: "frame" }, picture(image, true));
+  // Boxes lie over the picture itself, which may be narrower than its frame.
+  const regions = (view, made, over) => {
+    const boxes = view.claims.flatMap((claim, number) => claim.regions.map((region) => ({ number: number + 1, region })));
+    if (!boxes.length) return;
+    for (const { number, region } of boxes) {
+      const box = h("span", { class: "box", "aria-hidden": "true" }, String(number));
+      [box.style.left, box.style.top, box.style.width, box.style.height] = region;
+      over.append(box);
+    }
+    const shown = h("input", { type: "checkbox", checked: true });
+    shown.addEventListener("change", () => over.classList.toggle("bare", !shown.checked));
+    made.append(
+      h("p", { class: "mine scripted" }, h("label", null, shown, " show where the score reacts")),
+      quiet("Dashed boxes, numbered like the checked sentences: hiding such a part moves the number. That is where the score reacts, no proof of anything there."),
+    );
+  };
+
+  const figure = (image, view, printed) => {
+    const over = h("div", { class: "over" }, picture(image, true));
+    const frame = h("div", { class: "frame" }, over);
     const made = h("figure", { class: "look" }, frame);
     if (!image.thumb) return made;
-    const preview = frame.firstChild;
+    regions(view, made, over);
+    const preview = over.firstChild;
     const about = h("figcaption", { class: "quiet" });
     made.append(about);
     const tell = () => {
@@ -181,7 +248,7 @@ const panel = (() => {
     return h(
       "article",
       { class: `opened v-${image.key}`, "aria-labelledby": title },
-      figure(image, printed),
+      figure(image, view, printed),
       h(
         "div",
         { class: "panel" },
@@ -190,7 +257,7 @@ const panel = (() => {
         h(levels[0], { id: title, class: "title", tabindex: printed ? null : "-1" }, bdi(image.path)),
         view.failure ? failure(view) : [number(view), reasons(view)],
         evidence(view, image),
-        view.failure ? [] : stages(view),
+        view.failure ? [] : [stages(view), stability(view)],
         part("The file", rows(view.facts)),
         same(view),
         part("What to do next", h("ul", { class: "next" }, view.next_steps.map((step) => h("li", null, step)))),

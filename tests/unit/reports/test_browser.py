@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from fakescan.core.records import ImageResult, Label, Scan
+from fakescan.core.checked import Claim, ClaimMark, Region, Rescored
+from fakescan.core.records import ImageResult, Label, Scan, Stage
 from fakescan.reports.escape import visible
 from fakescan.reports.html import HtmlRenderer
 from fakescan.reports.view_image import anchor
@@ -475,3 +476,56 @@ def test_a_pdf_is_tagged_and_holds_what_needs_attention(press_scan: Scan, hostil
         sizes.append(made.count(b"/Type /Page\n"))
     assert sizes[0] >= 10
     assert [path.name for path in tmp_path.iterdir()] == ["r.pdf"]
+
+
+@pytest.fixture
+def checked_scan(press_scan: Scan) -> Scan:
+    """A scan in which one image was encoded anew and audited."""
+    attack = "<img src=x onerror=alert(1)>\u202e"
+    claims = (
+        Claim(Stage.REASONING, "the edges of the lemons melt", ClaimMark.SUPPORTED, "Hidden and scored again.", -0.31,
+              (Region(0.25, 0.5, 0.5, 0.25), Region(0.0, 0.0, 0.1, 0.1))),
+        Claim(Stage.REASONING, attack, ClaimMark.CONTRADICTED, attack),
+    )  # fmt: skip
+    rescored = (
+        Rescored("JPEG, quality 70", 0.91, Label.FAKE),
+        Rescored(f"half the size {attack}", 0.5, Label.INCONCLUSIVE),
+    )
+    results = [
+        replace(item, stability=rescored, claims=claims) if item.record.file.path == "stall/market.jpg" else item
+        for item in press_scan.results
+    ]
+    return replace(press_scan, results=tuple(results))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_was_checked_is_drawn(
+    open_page: Open, checked_scan: Scan, picture_bytes: Callable[..., bytes], scheme: str
+) -> None:
+    path = "stall/market.jpg"
+    opened = open_page(checked_scan, {path: picture_bytes(320, 240, "WEBP")}, f"#{anchor(path)}", color_scheme=scheme)
+    boxes = opened.page.locator(".box")
+    assert boxes.all_inner_texts() == ["1", "1"]
+    picture, box = opened.page.locator(".over img").bounding_box(), boxes.first.bounding_box()
+    assert box["x"] - picture["x"] == pytest.approx(picture["width"] / 4, abs=1)
+    assert box["y"] - picture["y"] == pytest.approx(picture["height"] / 2, abs=1)
+    assert box["width"] == pytest.approx(picture["width"] / 2, abs=1)
+    text = opened.page.inner_text(".opened")
+    assert "the number moves by -0.31" in text
+    assert "1 of 2 other encodings of this picture get another verdict" in text
+    assert "no proof" in text
+    assert violations(opened) == []
+    opened.page.click("text=show where the score reacts")
+    assert not boxes.first.is_visible()
+    assert opened.complaints == []
+    opened.press("Escape")
+    opened.page.click(opened.chip("flips"))
+    assert opened.shown() == [path]
+
+
+def test_what_was_not_checked_is_not_mentioned(open_page: Open, press_scan: Scan) -> None:
+    opened = open_page(press_scan, fragment=f"#{anchor('stall/market.jpg')}")
+    text = opened.page.inner_text(".opened")
+    assert "encoded anew" not in text
+    assert "were checked" not in text
+    assert opened.page.locator(".box").count() == 0
