@@ -213,7 +213,7 @@ def image_view(
         speaks=any(map(speaks, result.evidence)),
         silent=names_of(result.evidence, EvidenceStatus.SILENT),
         not_run=names_of(result.evidence, EvidenceStatus.NOT_RUN),
-        stages_intro=_intro(assessed.prediction) if assessed and stages else "",
+        stages_intro=_intro(assessed.prediction, bool(result.claims)) if assessed and stages else "",
         stages=stages,
         stability=_stability(result, calibrations),
         claims=tuple(_claim(item) for item in result.claims),
@@ -283,9 +283,12 @@ def _stages(prediction: Prediction) -> tuple[StageView, ...]:
     )
 
 
-def _intro(prediction: Prediction) -> str:
-    """How to read the model's text: whether it was free or written for a side."""
-    return f"{stages_introduction(prediction)} Nobody has checked these words against the picture."
+def _intro(prediction: Prediction, checked: bool) -> str:
+    """How to read the model's text: whether it was free or written for a side, and whether it was checked."""
+    told = "Nobody has checked these words against the picture."
+    if checked:
+        told = "Some of its sentences were checked, see below; the others were not."
+    return f"{stages_introduction(prediction)} {told}"
 
 
 def _stability(result: ImageResult, calibrations: Mapping[ScoreKind, Calibration]) -> tuple[RescoredView, ...]:

@@ -206,6 +206,8 @@ const panel = (() => {
     const about = h("figcaption", { class: "quiet" });
     made.append(about);
     const tell = () => {
+      over.style.setProperty("--ratio", preview.naturalWidth / preview.naturalHeight);
+      over.style.setProperty("--natural", `${preview.naturalWidth}px`);
       about.textContent = `A re-encoded preview, ${preview.naturalWidth} × ${preview.naturalHeight} pixels: traces of generation and of editing cannot be judged in it. Look at the file itself.`;
       if (printed || preview.naturalWidth <= preview.clientWidth) return;
       const toggle = h("button", { type: "button", class: "zoom", "aria-pressed": "false" }, "1 : 1");
