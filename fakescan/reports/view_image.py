@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fakescan.core.calibration import side
-from fakescan.core.checked import Claim
 from fakescan.core.records import (
     Assessed,
     Calibration,
@@ -21,10 +19,11 @@ from fakescan.core.records import (
 )
 from fakescan.core.verdict_words import stages_introduction
 from fakescan.reports import words
-from fakescan.reports.charts import BarView, bar_view, percent
+from fakescan.reports.charts import BarView, bar_view
 from fakescan.reports.escape import visible
 from fakescan.reports.measured import NumberView, number_view
 from fakescan.reports.order import needs_attention, strongest
+from fakescan.reports.view_checks import ClaimView, RescoredView, claim_view, stability_views
 from fakescan.reports.view_evidence import VALUE_CHARS, EvidenceView, evidence_views, names_of, prompt_of, speaks
 
 
@@ -50,42 +49,6 @@ class StageView:
     """The model's words, possibly empty."""
     complete: bool
     """Whether the model closed the stage."""
-
-
-@dataclass(frozen=True, slots=True)
-class RescoredView:
-    """The picture under another encoding."""
-
-    encoding: str
-    """What was done to it."""
-    value: str
-    """Its number."""
-    position: str
-    """Where the number lies, as SVG takes it."""
-    key: str
-    """Key of the verdict that this number alone would give."""
-    word: str
-    """The same in words."""
-    flips: bool
-    """Whether that is another one than the image got from its own number."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimView:
-    """A sentence of the model's text, checked."""
-
-    text: str
-    """The sentence."""
-    mark: str
-    """Key of what was found."""
-    word: str
-    """The same in words."""
-    note: str
-    """How it was checked."""
-    change: str
-    """How far the number moved, or empty."""
-    regions: tuple[tuple[str, str, str, str], ...]
-    """Left, top, width and height as percentages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +178,8 @@ def image_view(
         not_run=names_of(result.evidence, EvidenceStatus.NOT_RUN),
         stages_intro=_intro(assessed.prediction, bool(result.claims)) if assessed and stages else "",
         stages=stages,
-        stability=_stability(result, calibrations),
-        claims=tuple(_claim(item) for item in result.claims),
+        stability=stability_views(result, calibrations),
+        claims=tuple(map(claim_view, result.claims)),
         failure=failure,
         facts=_facts(result),
         next_steps=words.next_steps(key, conflict, any(item.strength is Strength.TRUSTED for item in result.evidence)),
@@ -289,32 +252,6 @@ def _intro(prediction: Prediction, checked: bool) -> str:
     if checked:
         told = "Some of its sentences were checked, see below; the others were not."
     return f"{stages_introduction(prediction)} {told}"
-
-
-def _stability(result: ImageResult, calibrations: Mapping[ScoreKind, Calibration]) -> tuple[RescoredView, ...]:
-    """The picture under other encodings; a flip is told against what the picture's own number alone would give."""
-    outcome = result.outcome
-    if not isinstance(outcome, Assessed) or outcome.verdict.p_fake is None:
-        return ()
-    calibration = calibrations.get(outcome.scores.used)
-    own = side(outcome.verdict.p_fake, calibration) if calibration else outcome.verdict.label
-    return tuple(
-        RescoredView(
-            visible(item.encoding), words.probability(item.p_fake), percent(item.p_fake), item.label.value,
-            words.MARKS[item.label.value].word, item.label is not own,
-        )
-        for item in result.stability
-    )  # fmt: skip
-
-
-def _claim(claim: Claim) -> ClaimView:
-    """A checked sentence."""
-    moved = "" if claim.change is None else f"{claim.change:+.2f}"
-    return ClaimView(
-        visible(claim.text, limit_chars=VALUE_CHARS), claim.mark.value, words.CLAIM_WORDS[claim.mark],
-        visible(claim.note), moved,
-        tuple((percent(box.left), percent(box.top), percent(box.width), percent(box.height)) for box in claim.regions),
-    )  # fmt: skip
 
 
 def _failure(failure: Failure) -> FailureView:
