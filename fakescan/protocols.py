@@ -6,6 +6,7 @@ Nothing here imports torch, Pillow or a terminal; implementations are found thro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, TextIO, runtime_checkable
 
 from fakescan.core.records import Calibration, Evidence, Failure, ModelIdentity, Prediction, Scan, ScoreKind, SourceFile
@@ -71,3 +72,15 @@ class ReportRenderer(Protocol):
 
     def render(self, scan: Scan, out: TextIO) -> None:
         """Write the report to a text stream."""
+
+
+@runtime_checkable
+class FileRenderer(Protocol):
+    """A renderer that writes more than one text: a folder beside it, or bytes."""
+
+    def write(self, scan: Scan, target: Path) -> None:
+        """Write the report to its place, whole or not at all.
+
+        Raises:
+            ReportError: when it cannot be written.
+        """

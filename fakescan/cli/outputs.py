@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from fakescan.core.options import Redact
 from fakescan.core.records import Scan
+from fakescan.desk.redact import redact
 from fakescan.errors import ConfigError, ReportError
 from fakescan.reports import renderer_class
-from fakescan.reports.judgement import Judgement
-from fakescan.reports.thumbs import make_thumbnails
+from fakescan.reports.judgement import Judgement, own_finding
+from fakescan.reports.previews import Renamed
+from fakescan.reports.thumbs import MAX_COUNT, MAX_COUNT_BESIDE, make_thumbnails
 from fakescan.reports.write import STDOUT, check_writable, parse_output, write_report
 from fakescan.reports.write import Output as Target
 
@@ -50,7 +53,9 @@ def targets_of(outputs: Sequence[str], *, json: bool = False) -> list[Target]:
     for text in outputs:
         try:
             target = parse_output(text)
-            renderer_class(target.fmt)
+            check = getattr(renderer_class(target.fmt), "check", None)
+            if check is not None:
+                check()
             check_writable(target.path)
             if target.path == STDOUT and (json or prints(targets)):
                 raise ReportError("two reports would be printed to stdout", "give all but one a file name")
@@ -73,9 +78,11 @@ def write_all(
     pictures: bool = True,
     root: Path | None = None,
     templates: Path | None = None,
+    single_file: bool = False,
+    redactions: Sequence[Redact] = (),
     judgement: Judgement | None = None,
     base: str | None = None,
-) -> None:
+) -> Scan:
     """Write reports one after the other.
 
     Args:
@@ -84,25 +91,53 @@ def write_all(
         pictures: whether previews are made for formats that show them.
         root: the folder that the scan's paths are relative to, when that is another one now.
         templates: page templates of the user's own.
+        single_file: whether a format that may use a folder beside the report must do without.
+        redactions: what to leave out.
         judgement: which findings fail the check; None: what ``--fail-on`` says.
         base: folder that paths start at in formats that name files to other programs.
+
+    Returns:
+        The scan as it was written, without what was left out.
 
     Raises:
         ReportError: for the first that cannot be written; those before it are there.
     """
-    thumbnails = None
-    if pictures and any("thumbnails" in getattr(renderer_class(target.fmt), "accepts", ()) for target in targets):
-        thumbnails = make_thumbnails(_inside(scan), root=root)
-    for target in targets:
+    told = redact(scan, redactions)
+    judged = _retold(judgement, scan, told) if judgement is not None else None
+    start = None if Redact.PATHS in redactions else base
+    shown = {"thumbnails" in getattr(renderer_class(target.fmt), "accepts", ()) for target in targets}
+
+    def write(target: Target, thumbnails: Mapping[str, bytes] | None) -> None:
         write_report(
-            scan,
-            target.path,
-            target.fmt,
-            thumbnails=thumbnails,
-            templates=templates,
-            judgement=judgement,
-            base=base,
+            told, target.path, target.fmt, thumbnails=thumbnails, templates=templates, single_file=single_file,
+            judgement=judged, base=start,
+        )  # fmt: skip
+
+    if not (pictures and True in shown) or Redact.THUMBS in redactions:
+        for target in targets:
+            write(target, None)
+        return told
+    inside = _inside(scan)
+    most = MAX_COUNT if single_file or len(scan.results) <= MAX_COUNT else MAX_COUNT_BESIDE
+    # Previews are made by the names on the disk and shown under the names in the report.
+    names = {old.record.file.path: new.record.file.path for old, new in zip(scan.results, told.results, strict=True)}
+    with make_thumbnails(inside, root=root, max_count=most) as previews:
+        thumbnails = Renamed(previews, names)
+        for target in targets:
+            write(target, thumbnails)
+    return told
+
+
+def _retold(judgement: Judgement, scan: Scan, told: Scan) -> Judgement:
+    """A judgement in the names and words of the scan as it is told: rules go by real paths, reports must not."""
+    by_path = {}
+    for old, new in zip(scan.results, told.results, strict=True):
+        own = own_finding(new)
+        by_path[new.record.file.path] = tuple(
+            replace(finding, text=own[1]) if own and own[0] is finding.kind else finding
+            for finding in judgement.of(old)
         )
+    return replace(judgement, by_path=by_path)
 
 
 def _inside(scan: Scan) -> Scan:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +13,11 @@ import typer
 from fakescan.cli import scan_options as flag
 from fakescan.cli.check import read_check
 from fakescan.cli.outputs import files_of, targets_of, write_all
+from fakescan.core.option_values import several
+from fakescan.core.options import Redact
 from fakescan.core.schema import scan_to_json
+from fakescan.desk.redact import SHARE
+from fakescan.errors import ConfigError
 from fakescan.reports.terminal import print_summary
 from fakescan.store.run_dir import load_scan
 
@@ -25,6 +31,12 @@ def report(
     baseline: flag.Baseline = None,
     relative_to: flag.RelativeTo = None,
     templates: flag.Templates = None,
+    single_file: flag.SingleFile = None,
+    redact: flag.RedactFlag = None,
+    share: flag.Share = False,
+    case: flag.CaseId = None,
+    examiner: flag.Examiner = None,
+    note: flag.Note = None,
     pictures: Annotated[
         str | None,
         typer.Option(
@@ -46,17 +58,33 @@ def report(
     rules = read_check(gate, baseline, relative_to)
     source = Path(run)
     scan = load_scan(source)
-    write_all(
+    said = {"id": case, "examiner": examiner, "note": note}
+    scan = replace(scan, case=replace(scan.case, **{name: text for name, text in said.items() if text is not None}))
+    told = write_all(
         scan,
         targets,
         # A report may come from anybody: which folder on this machine it may show is for the user to say.
         pictures=source.is_dir() or pictures is not None,
         root=Path(pictures) if pictures else None,
         templates=Path(templates) if templates else None,
+        single_file=bool(single_file),
+        redactions=SHARE if share else _redactions(redact or []),
         judgement=rules.judge(scan),
         base=rules.base,
     )
     if json:
-        sys.stdout.write(scan_to_json(scan))
+        sys.stdout.write(scan_to_json(told))
     if not quiet:
         print_summary(scan, sys.stderr, reports=files_of(targets))
+
+
+def _redactions(given: Sequence[str]) -> tuple[Redact, ...]:
+    """What is to be left out.
+
+    Raises:
+        ConfigError: for an unknown word.
+    """
+    try:
+        return tuple(Redact(word) for word in several(Redact)(list(given)))
+    except ValueError as fault:
+        raise ConfigError([f"--redact: {fault}"], "give any of " + ",".join(Redact)) from None

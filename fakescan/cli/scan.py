@@ -23,6 +23,7 @@ from fakescan.cli.settings import resolve
 from fakescan.core.options import OPTION_NAMES, ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import scan_to_json
+from fakescan.desk.redact import SHARE
 from fakescan.engines import model_folder
 from fakescan.errors import InputError, ReportError
 from fakescan.pipeline import FinishedRun, run_scan
@@ -55,6 +56,12 @@ def scan(
     json: flag.Json = False,
     quiet: flag.Quiet = False,
     templates: flag.Templates = None,
+    single_file: flag.SingleFile = None,
+    redact: flag.RedactFlag = None,
+    share: flag.Share = False,
+    case: flag.CaseId = None,
+    examiner: flag.Examiner = None,
+    note: flag.Note = None,
     fail_on: flag.FailOnFlag = None,
     gate: flag.Gate = None,
     baseline: flag.Baseline = None,
@@ -100,6 +107,8 @@ def _options(flags: Mapping[str, Any], config: str | None) -> ScanOptions:
     paths, by_line, by_nul = (list(flags[name] or []) for name in ("paths", "files_from", "files_from0"))
     if paths or by_line or by_nul:
         given["paths"] = listed_paths(paths, by_line, by_nul)
+    if flags.get("share"):
+        given["redact"] = list(SHARE)
     options = resolve(given, config=config).options
     empty_list = options.allow_empty and (by_line or by_nul or STDIN in paths)
     if not options.paths and not empty_list:
@@ -127,15 +136,17 @@ def _finish(
     judgement = check.judge(run.scan)
     code = exit_code(run.scan, judgement)
     try:
-        write_all(
+        told = write_all(
             run.scan,
             targets,
             templates=Path(options.templates) if options.templates else None,
+            single_file=options.single_file,
+            redactions=options.redact,
             judgement=judgement,
             base=check.base,
         )
         if json:
-            sys.stdout.write(scan_to_json(run.scan))
+            sys.stdout.write(scan_to_json(told))
             sys.stdout.flush()
     except ReportError:
         say(f"the results are kept in {run.run_dir.path}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fakescan.core.options import Redact
+
 _WHAT, _HOW, _OUT, _RUN = "What to scan", "How to judge", "What to write", "How to run"
 
 
@@ -117,7 +119,7 @@ Outputs = Annotated[
         "--output",
         "-o",
         metavar="[FORMAT:]PATH",
-        help="Write a report: .html .json .jsonl .csv .md .sarif .xml (JUnit) .jsonld (CASE), or with its format "
+        help="Write a report: .html .pdf .json .jsonl .csv .md .sarif .xml (JUnit) .jsonld (CASE), or with its format "
         "named: gitlab:FILE. FORMAT:- prints it, e.g. github:-. Repeatable.",
         rich_help_panel=_OUT,
     ),
@@ -127,6 +129,32 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the paths
 Templates = Annotated[
     str | None,
     typer.Option("--templates", metavar="DIR", help="Page templates of your own.", rich_help_panel=_OUT),
+]
+SingleFile = Annotated[
+    bool | None,
+    typer.Option(
+        "--single-file/--no-single-file",
+        help="HTML as one file even with more than 2,000 images (else a page and a folder).",
+        rich_help_panel=_OUT,
+    ),
+]
+RedactFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--redact",
+        metavar="WHAT",
+        help="Leave out of reports: gps,serial,paths,owner,host,thumbs.",
+        autocompletion=_words(*Redact),
+        rich_help_panel=_OUT,
+    ),
+]
+Share = Annotated[bool, typer.Option("--share", help="Leave out everything that --redact knows.", rich_help_panel=_OUT)]
+CaseId = Annotated[
+    str | None, typer.Option("--case", metavar="ID", help="Case that the report belongs to.", rich_help_panel=_OUT)
+]
+Examiner = Annotated[str | None, typer.Option("--examiner", metavar="NAME", help="Who examines.", rich_help_panel=_OUT)]
+Note = Annotated[
+    str | None, typer.Option("--note", metavar="TEXT", help="A note for the report.", rich_help_panel=_OUT)
 ]
 FailOnFlag = Annotated[
     str | None,

@@ -21,8 +21,8 @@ PREFIX = "FAKESCAN_"
 
 _HINT = "see `fakescan scan --help`; `fakescan config show --origin` shows what applies"
 _FLAGS = {"paths": "PATH", "outputs": "-o"}
-_LISTS = frozenset({"paths", "include", "exclude", "outputs"})
-_NO_SETTINGS = frozenset({"FAKESCAN_CONFIG", "FAKESCAN_DEBUG"})
+_LISTS = frozenset({"paths", "include", "exclude", "outputs", "redact"})
+_NO_SETTINGS = frozenset({"FAKESCAN_BROWSER", "FAKESCAN_CONFIG", "FAKESCAN_DEBUG"})
 
 
 @dataclass(slots=True)

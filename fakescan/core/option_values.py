@@ -53,6 +53,22 @@ def choice(kind: type[StrEnum]) -> Reader:
     return read
 
 
+def several(kind: type[StrEnum]) -> Reader:
+    """A reader of any number of a fixed set of words, as a list or separated by commas; each counts once.
+
+    Args:
+        kind: the words.
+    """
+    one = choice(kind)
+
+    def read(value: object) -> tuple[StrEnum, ...]:
+        given = [part.strip() for item in texts(value) for part in item.split(",") if part.strip()]
+        wanted = {one(word) for word in given}
+        return tuple(word for word in kind if word in wanted)
+
+    return read
+
+
 def device(value: object) -> str:
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     if not isinstance(value, str) or not _DEVICE.fullmatch(value):

@@ -51,6 +51,17 @@ class DType(StrEnum):
     INT8 = "int8"
 
 
+class Redact(StrEnum):
+    """What can be left out of a report before it is shared."""
+
+    GPS = "gps"
+    SERIAL = "serial"
+    PATHS = "paths"
+    OWNER = "owner"
+    HOST = "host"
+    THUMBS = "thumbs"
+
+
 class FailOn(StrEnum):
     """From which verdict on a scan exits with 1."""
 
@@ -87,6 +98,16 @@ class ScanOptions:
     """Reports to write, each ``[FORMAT:]PATH``."""
     templates: str | None = None
     """Folder of page templates that go before the built-in ones."""
+    single_file: bool = False
+    """Write an HTML report as one file, however many images it has."""
+    redact: tuple[Redact, ...] = ()
+    """What to leave out of written reports (``desk/redact.py``); the record in the run directory keeps it."""
+    case: str | None = None
+    """Number or name of the case."""
+    examiner: str | None = None
+    """Who examines."""
+    note: str | None = None
+    """Anything that should stand on the report."""
     model: str | None = None
     """Name, folder or hub id of a model; None: the embedded one."""
     engine: str = "auto"
@@ -173,6 +194,11 @@ _READERS: Mapping[str, read.Reader] = {
     "allow_empty": read.flag,
     "outputs": read.texts,
     "templates": read.optional_text,
+    "single_file": read.flag,
+    "redact": read.several(Redact),
+    "case": read.optional_text,
+    "examiner": read.optional_text,
+    "note": read.optional_text,
     "model": read.optional_text,
     "engine": read.text,
     "reasoning": read.choice(Reasoning),

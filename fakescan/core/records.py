@@ -10,6 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fakescan.core.checked import Claim, Rescored
 
 SCHEMA_VERSION = "1"
 
@@ -273,6 +277,10 @@ class ImageResult:
     """A verdict, or why there is none."""
     timings_s: Mapping[str, float] = field(default_factory=dict)
     """Seconds by step; not part of the deterministic bytes."""
+    stability: tuple[Rescored, ...] = ()
+    """The picture under other encodings; empty when that was not tried."""
+    claims: tuple[Claim, ...] = ()
+    """What the model's text claims, checked; empty when it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +322,22 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """What the scan belongs to, as whoever ran it or wrote its report said. Nobody has checked it."""
+
+    id: str = ""
+    """Number or name of the case, possibly empty."""
+    examiner: str = ""
+    """Who examined, possibly empty."""
+    note: str = ""
+    """Anything that should stand on the report, possibly empty."""
+
+    def __bool__(self) -> bool:
+        """Whether anything was said."""
+        return bool(self.id or self.examiner or self.note)
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """A finished scan; everything a renderer may look at."""
 
@@ -345,6 +369,10 @@ class Scan:
     """Ordered by path."""
     interrupted: bool = False
     """Whether the run was stopped before its end."""
+    case: Case = Case()
+    """Case, examiner and note."""
+    redacted: tuple[str, ...] = ()
+    """What was taken out before sharing (``desk/redact.py``), by name; empty for the record as the run made it."""
 
     @property
     def summary(self) -> dict[str, int]:

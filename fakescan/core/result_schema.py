@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fakescan.core.calibration import DECIMALS
+from fakescan.core.checked import claims_from_node, claims_to_list, stability_from_node, stability_to_list
 from fakescan.core.json_values import Node, ReportShapeError, clean, written_path
 from fakescan.core.records import (
     Assessed,
@@ -61,6 +62,8 @@ def result_to_dict(result: ImageResult, *, used_when_failed: ScoreKind = ScoreKi
         "steered_to": assessed.prediction.steered_to if assessed else None,
         "tokens": assessed.prediction.tokens if assessed else 0,
         "evidence": [_evidence_to_dict(item) for item in result.evidence],
+        **({"stability": stability_to_list(result.stability)} if result.stability else {}),
+        **({"claims": claims_to_list(result.claims)} if result.claims else {}),
         "error": None if isinstance(outcome, Assessed) else _failure_to_dict(outcome),
         "timings_s": _timings(result),
     }
@@ -85,6 +88,8 @@ def result_from_node(node: Node) -> ImageResult:
         evidence=tuple(_evidence_from_node(item) for item in node["evidence"].elements()),
         outcome=_outcome_from_node(node, elapsed_s=timings.get(MODEL_STEP, 0.0)),
         timings_s=timings,
+        stability=stability_from_node(node["stability"]),
+        claims=claims_from_node(node["claims"]),
     )
 
 

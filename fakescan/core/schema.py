@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
@@ -18,6 +19,7 @@ from fakescan.core.records import (
     PAPER_TEMPERATURE,
     SCHEMA_VERSION,
     Calibration,
+    Case,
     ModelIdentity,
     Scan,
     ScoreKind,
@@ -44,6 +46,7 @@ def scan_to_dict(scan: Scan) -> dict[str, Any]:
             "finished_at": _written_time(scan.finished_at),
             "environment": dict(scan.environment),
             "interrupted": scan.interrupted,
+            **_said_beside(scan),
         },
         "model": _model_to_dict(scan.model) if scan.model else None,
         "calibration": calibration_to_dict(scan.calibration),
@@ -130,6 +133,12 @@ def _deciding(scan: Scan) -> ScoreKind:
     return scan.model.decides if scan.model else ScoreKind.BEFORE
 
 
+def _said_beside(scan: Scan) -> dict[str, Any]:
+    """Case and redaction, where there are any."""
+    case = {name: value for name, value in asdict(scan.case).items() if value}
+    return {**({"case": case} if case else {}), **({"redacted": list(scan.redacted)} if scan.redacted else {})}
+
+
 def _one_calibration(calibration: Calibration) -> dict[str, Any]:
     return {
         "temperature": calibration.temperature,
@@ -178,6 +187,8 @@ def _scan_from_node(node: Node) -> Scan:
         results=tuple(result_from_node(item) for item in node["results"].elements()),
         skipped=tuple(Skipped(item.path(), item["reason"].text()) for item in node["skipped"].elements()),
         interrupted=about["interrupted"].flag(default=False),
+        case=Case(**{name: about["case"][name].optional_text() or "" for name in ("id", "examiner", "note")}),
+        redacted=tuple(item.text() for item in about["redacted"].elements()),
     )
 
 

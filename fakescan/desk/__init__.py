@@ -1,1 +1,1 @@
-"""What people do with a finished scan: gate and baseline, comparison, review, sealed bundles."""
+"""What people do with a finished scan: gate and baseline, comparison, review, sealed bundles, redaction."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fakescan.core.environment import environment
 from fakescan.core.options import ScanOptions
-from fakescan.core.records import SCHEMA_VERSION, ImageResult, Scan
+from fakescan.core.records import SCHEMA_VERSION, Case, ImageResult, Scan
 from fakescan.errors import InputError
 from fakescan.observer import SILENT, Observer
 from fakescan.pipeline.line import Line, pixels_of
@@ -166,6 +166,7 @@ def _blank_scan(options: ScanOptions, sources: Sources, command: str) -> Scan:
         calibration={},
         results=(),
         skipped=sources.skipped,
+        case=Case(options.case or "", options.examiner or "", options.note or ""),
     )
 
 

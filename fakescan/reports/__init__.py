@@ -13,6 +13,7 @@ from fakescan.protocols import ReportRenderer
 
 RENDERERS: Mapping[str, str] = {
     "html": "fakescan.reports.html:HtmlRenderer",
+    "pdf": "fakescan.reports.pdf:PdfRenderer",
     "json": "fakescan.reports.json:JsonRenderer",
     "jsonl": "fakescan.reports.jsonl:JsonlRenderer",
     "csv": "fakescan.reports.csv:CsvRenderer",

@@ -1,4 +1,4 @@
-"""The two drawings of the page as numbers: the calibration bar of a picture and the histogram of a scan."""
+"""The drawings of the page as numbers: calibration bar of a picture, histogram of a scan, reliability of a model."""
 
 from __future__ import annotations
 
@@ -122,3 +122,43 @@ def _column(index: int, parts: Sequence[tuple[Label, int]], tallest: int) -> lis
             x = percent((index + 0.08) / BINS)
             bars.append(HistogramBar(label.value, x, percent(1 - below / tallest), percent(number / tallest)))
     return bars
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityPoint:
+    """Test images in one range of scores. All lengths are percentages as SVG takes them."""
+
+    x: str
+    """Left edge of the range."""
+    width: str
+    """Width of the range."""
+    y: str
+    """Top edge: the share that was AI-generated."""
+    height: str
+    """Height up to that share."""
+    expected: str
+    """Top edge of where the share should lie: the middle of the range."""
+    few: bool
+    """Whether there are too few images to read much into it."""
+
+
+FEW_IMAGES = 20
+"""Test images below which a range's share is drawn as uncertain."""
+
+
+def reliability_points(bins: Sequence[tuple[int, int, int]]) -> tuple[ReliabilityPoint, ...]:
+    """What a reliability diagram shows.
+
+    Args:
+        bins: tenth of the scale (0 to 9), test images in it (more than 0), and how many were AI-generated.
+    """
+    points = []
+    for index, images, fakes in bins:
+        share = fakes / images
+        points.append(
+            ReliabilityPoint(
+                percent((index + 0.06) / 10), percent(0.088), percent(1 - share), percent(share),
+                percent(1 - (index + 0.5) / 10), images < FEW_IMAGES,
+            )
+        )  # fmt: skip
+    return tuple(points)

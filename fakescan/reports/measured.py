@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from fakescan.core.calibration import NOT_CALIBRATED
 from fakescan.core.records import Assessed, Calibration, ImageKind, ScoreKind
+from fakescan.reports.charts import ReliabilityPoint, reliability_points
 from fakescan.reports.escape import visible
 from fakescan.reports.words import KIND_WORDS, SCORE_WORDS, count, probability, share
 
@@ -63,6 +64,8 @@ class RatesView:
     """Name and value."""
     reliability: tuple[tuple[str, str, str], ...]
     """Score range, test images, share of them that was AI-generated."""
+    diagram: tuple[ReliabilityPoint, ...]
+    """The same, drawn."""
     kinds: tuple[tuple[str, str, str, str], ...]
     """Kind, test images, real ones called AI-generated, AI-generated ones called so."""
 
@@ -114,7 +117,7 @@ def _rates_in_words(calibration: Calibration, p_fake: float, kind: ImageKind | N
     if own is None:
         sentences.append(f"Not calibrated for this kind of picture ({KIND_WORDS[kind]}); the rates are for all kinds.")
     metrics, which = (calibration.metrics, "of all kinds") if own is None else (own, "of this kind")
-    inside = _bin_in_words(metrics, p_fake)
+    inside = _bin_in_words(metrics, p_fake) or _bin_in_words(calibration.metrics, p_fake, " of all kinds")
     if inside:
         sentences.append(inside)
     found, alarms, images = metrics.get("fake_called_fake"), metrics.get("real_called_fake"), _images(metrics)
@@ -128,14 +131,14 @@ def _rates_in_words(calibration: Calibration, p_fake: float, kind: ImageKind | N
     return sentences
 
 
-def _bin_in_words(metrics: Metrics, p_fake: float) -> str:
+def _bin_in_words(metrics: Metrics, p_fake: float, which: str = "") -> str:
     """What the test images with such a score were, or empty when that was not measured."""
     index = min(9, int(p_fake * 10))
     images, fakes = _bin(metrics, index)
     if images < 1:
         return ""
     return (
-        f"Of {count(images, 'test image')} scored from {index / 10:.1f} to {(index + 1) / 10:.1f}, "
+        f"Of {count(images, 'test image')}{which} scored from {index / 10:.1f} to {(index + 1) / 10:.1f}, "
         f"{fakes:,} ({share(fakes / images)}) {'was' if fakes == 1 else 'were'} AI-generated."
     )
 
@@ -158,19 +161,18 @@ def _rates(calibration: Calibration, score: ScoreKind, decides: bool, kinds: Seq
         fitted_on=visible(calibration.fitted_on),
         data=visible(str(metrics.get("data", ""))),
         rows=(*rows, ("Inconclusive band", f"{low:.2f} to {high:.2f}")),
-        reliability=_reliability(metrics),
+        reliability=tuple(
+            (f"{index / 10:.1f} to {(index + 1) / 10:.1f}", f"{images:,}", share(fakes / images))
+            for index, images, fakes in _bins(metrics)
+        ),
+        diagram=reliability_points(_bins(metrics)),
         kinds=_by_kind(calibration, kinds),
     )
 
 
-def _reliability(metrics: Metrics) -> tuple[tuple[str, str, str], ...]:
-    """The reliability table, empty when it was not recorded."""
-    bins = ((index, *_bin(metrics, index)) for index in range(10))
-    return tuple(
-        (f"{index / 10:.1f} to {(index + 1) / 10:.1f}", f"{images:,}", share(fakes / images))
-        for index, images, fakes in bins
-        if images
-    )
+def _bins(metrics: Metrics) -> list[tuple[int, int, int]]:
+    """Tenth of the scale, test images, AI-generated ones; empty when it was not recorded."""
+    return [(index, images, fakes) for index in range(10) for images, fakes in [_bin(metrics, index)] if images]
 
 
 def _bin(metrics: Metrics, index: int) -> tuple[int, int]:

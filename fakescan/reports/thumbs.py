@@ -21,14 +21,20 @@ from typing import TYPE_CHECKING
 
 from fakescan.core.records import Assessed, ImageResult, Scan
 from fakescan.reports.order import by_attention
+from fakescan.reports.previews import Previews
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PX = 320
 """Longest side of a preview in pixels."""
+LARGE_PX = ((60, 960), (400, 560))
+"""Up to so many images, previews may be as large as this: a report of a few pictures is looked at closely."""
 MAX_COUNT = 2_000
-"""Previews of one report; beyond, only the results that need attention first have one."""
+"""Previews in one file; beyond, only the results that need attention first have one."""
+MAX_COUNT_BESIDE = 50_000
+"""Previews in a folder beside the page."""
+_AT_ONCE = 64
 _MAX_FILE_BYTES = 512 * 2**20
 _MAX_PIXELS = 100_000_000
 _MAX_EMBEDDED_BYTES = 256 * 1024
@@ -37,21 +43,30 @@ _QUALITY = 72
 
 
 def make_thumbnails(
-    scan: Scan, *, root: Path | None = None, max_px: int = MAX_PX, max_count: int = MAX_COUNT
-) -> dict[str, bytes]:
+    scan: Scan, *, root: Path | None = None, max_px: int | None = None, max_count: int = MAX_COUNT
+) -> Previews:
     """Previews by path, as recorded in the scan; files that are gone, changed or not decodable are left out.
 
     Args:
         scan: the scan whose files are wanted.
         root: the folder that paths are relative to; the scan's own when None.
-        max_px: longest side in pixels.
+        max_px: longest side in pixels; None: larger when there are few images.
         max_count: at most so many, those that need attention first.
+
+    Returns:
+        The previews, in a temporary file: close them when they are no longer needed.
     """
     base = Path(scan.root) if root is None else root
     wanted = [result for result in by_attention(scan.results) if isinstance(result.outcome, Assessed)][:max_count]
+    side = max_px or next((pixels for most, pixels in LARGE_PX if len(scan.results) <= most), MAX_PX)
+    previews = Previews()
     with _quiet(), ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        pictures = list(pool.map(lambda result: _of_result(result, base, max_px), wanted))
-    return {result.record.file.path: data for result, data in zip(wanted, pictures, strict=True) if data is not None}
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            for result, data in zip(some, pool.map(lambda result: _of_result(result, base, side), some), strict=True):
+                if data is not None:
+                    previews.add(result.record.file.path, data)
+    return previews
 
 
 def thumbnail(data: bytes, max_px: int = MAX_PX) -> bytes:
@@ -91,15 +106,23 @@ def data_address(picture: bytes) -> str | None:
     Args:
         picture: bytes of a preview.
     """
+    media_type = media_type_of(picture)
+    if media_type is None:
+        return None
+    return f"data:{media_type};base64,{base64.b64encode(picture).decode('ascii')}"
+
+
+def media_type_of(picture: bytes) -> str | None:
+    """The type of a preview that may go into a report: a small JPEG or WebP; None for anything else.
+
+    Args:
+        picture: bytes of a preview.
+    """
     if len(picture) > _MAX_EMBEDDED_BYTES:
         return None
     if picture[:3] == b"\xff\xd8\xff":
-        media_type = "image/jpeg"
-    elif picture[:4] == b"RIFF" and picture[8:12] == b"WEBP":
-        media_type = "image/webp"
-    else:
-        return None
-    return f"data:{media_type};base64,{base64.b64encode(picture).decode('ascii')}"
+        return "image/jpeg"
+    return "image/webp" if picture[:4] == b"RIFF" and picture[8:12] == b"WEBP" else None
 
 
 def data_addresses(thumbnails: Mapping[str, bytes] | None) -> dict[str, str]:

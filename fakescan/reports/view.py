@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fakescan.core.records import Assessed, ImageKind, ModelIdentity, Scan
+from fakescan.core.records import Assessed, ImageKind, ImageResult, Scan
 from fakescan.reports import words
 from fakescan.reports.charts import HistogramView, histogram_view
 from fakescan.reports.escape import visible
 from fakescan.reports.measured import RatesView, rates_views
 from fakescan.reports.order import by_attention, needs_attention
+from fakescan.reports.page_data import PageData, page_data
+from fakescan.reports.view_custody import REDACTED_WORDS, CustodyView, Rows, custody_view
 from fakescan.reports.view_image import ImageView, image_view
 
 MAX_CARDS = 12
 """Cards under "look here first"."""
-Rows = tuple[tuple[str, str], ...]
+MAX_SAME = 50
+"""Files with the same bytes that one image names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +55,17 @@ class HeaderView:
 
 
 @dataclass(frozen=True, slots=True)
-class CustodyView:
-    """What somebody needs to repeat the scan."""
+class FolderView:
+    """What was found in a folder."""
 
-    run: Rows
-    """The run: command, times, versions."""
-    model: Rows
-    """The model; empty when none was loaded."""
-    card: Rows
-    """Facts of the model card."""
-    options: Rows
-    """The resolved options."""
-    environment: Rows
-    """Versions and platform."""
+    name: str
+    """The folder below the root."""
+    images: int
+    """Images in it."""
+    counts: tuple[int, ...]
+    """By verdict, in the order of ``words.MARKS``."""
+    highest: str
+    """The highest score in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,10 @@ class PageView:
     """How many more need attention."""
     images: tuple[ImageView, ...]
     """All results, those that need attention first."""
-    kinds: tuple[CountView, ...]
-    """Kinds of picture as filters; empty when there is only one."""
-    marks: tuple[CountView, ...]
-    """Other filters: contradiction, the file says something."""
+    folders: tuple[FolderView, ...]
+    """What was found where; empty when everything lies in one folder."""
+    data: PageData
+    """What the page's script works on."""
     rates: tuple[RatesView, ...]
     """What was measured, by score."""
     histogram: HistogramView
@@ -105,11 +105,15 @@ def build_page(scan: Scan, thumbnails: Mapping[str, str] | None = None) -> PageV
 
     Args:
         scan: a finished scan.
-        thumbnails: ``data:`` addresses by path.
+        thumbnails: addresses of previews by path.
     """
     pictures = thumbnails or {}
     ordered = by_attention(scan.results)
-    images = tuple(image_view(item, scan.calibration, pictures.get(item.record.file.path)) for item in ordered)
+    same = _same_bytes(scan.results)
+    images = tuple(
+        image_view(item, scan.calibration, pictures.get(path), same.get(path, ()))
+        for item, path in ((item, item.record.file.path) for item in ordered)
+    )
     urgent = [view for view, item in zip(images, ordered, strict=True) if needs_attention(item)]
     outcomes = [item.outcome for item in scan.results if isinstance(item.outcome, Assessed)]
     used = sorted({outcome.scores.used for outcome in outcomes})
@@ -121,13 +125,13 @@ def build_page(scan: Scan, thumbnails: Mapping[str, str] | None = None) -> PageV
         first=tuple(urgent[:MAX_CARDS]),
         first_left=max(0, len(urgent) - MAX_CARDS),
         images=images,
-        kinds=_kind_filters(images),
-        marks=_mark_filters(images),
+        folders=_folders(images),
+        data=page_data(images, scan.results, scan.scan_id),
         rates=rates_views(scan.calibration, used, kinds),
         histogram=histogram_view([outcome.verdict for outcome in outcomes]),
         errors=tuple(view for view in images if view.failure),
         skipped=tuple((visible(item.path), visible(item.reason)) for item in scan.skipped),
-        custody=_custody(scan),
+        custody=custody_view(scan),
         limits=words.LIMITS,
     )
 
@@ -137,7 +141,7 @@ def _header(scan: Scan) -> HeaderView:
     summary = scan.summary
     images = words.count(summary["images"], "image") if summary["images"] else "No images"
     return HeaderView(
-        title=f"{images} in {_folder(scan.root)}",
+        title=images if "paths" in scan.redacted else f"{images} in {_folder(scan.root)}",
         standfirst=words.STANDFIRST if summary["images"] else words.NOTHING_FOUND,
         counts=tuple(CountView(key, summary[key], mark.word) for key, mark in words.MARKS.items()),
         skipped=summary["skipped"],
@@ -157,7 +161,12 @@ def _header_facts(scan: Scan) -> Rows:
     """What was scanned, when and with what."""
     model = scan.model
     took = words.duration(scan.finished_at - scan.started_at)
-    facts = [("Scanned", visible(scan.root)), ("When", f"{words.moment(scan.finished_at)}, in {took}")]
+    facts = [] if "paths" in scan.redacted else [("Scanned", visible(scan.root))]
+    facts.append(("When", f"{words.moment(scan.finished_at)}, in {took}"))
+    if scan.case.examiner:
+        facts.append(("By", visible(scan.case.examiner)))
+    if scan.case.id:
+        facts.append(("Case", visible(scan.case.id)))
     if model is not None:
         digest = visible(model.weights_sha256[:12])
         facts.append(("With", f"{visible(model.name)} (weights {digest}…), fakescan {visible(scan.tool_version)}"))
@@ -170,6 +179,9 @@ def _header_facts(scan: Scan) -> Rows:
 def _warnings(scan: Scan) -> tuple[str, ...]:
     """What must be known before anything else."""
     found = []
+    if scan.redacted:
+        gone = ", ".join(REDACTED_WORDS.get(name, visible(name)) for name in scan.redacted)
+        found.append(f"Taken out before this report was shared: {gone}. The record of the run still holds them.")
     if scan.interrupted:
         found.append("The scan was stopped before its end. Files that are not listed here were not examined.")
     if scan.model is not None and not scan.calibration:
@@ -186,68 +198,28 @@ def _errors(summary: Mapping[str, int]) -> str:
     return f"{words.count(summary['error'], 'file')} could not be examined and may be anything."
 
 
-def _kind_filters(images: tuple[ImageView, ...]) -> tuple[CountView, ...]:
-    """Kinds of picture with counts, none when all are of one kind."""
-    counts = Counter((view.kind_key, view.kind) for view in images if not view.failure)
-    if len(counts) < 2:
+def _folders(images: Sequence[ImageView]) -> tuple[FolderView, ...]:
+    """One row a folder, those with most findings first; none when everything lies in one."""
+    found: dict[str, Counter[str]] = {}
+    highest: dict[str, float] = {}
+    for view in images:
+        found.setdefault(view.folder, Counter())[view.key] += 1
+        if view.p_fake is not None:
+            highest[view.folder] = max(highest.get(view.folder, 0.0), view.p_fake)
+    if len(found) < 2:
         return ()
-    return tuple(CountView(key, number, text.capitalize()) for (key, text), number in sorted(counts.items()))
+    order = sorted(found, key=lambda name: (-found[name]["fake"], -found[name]["inconclusive"], name))
+    return tuple(
+        FolderView(name, found[name].total(), tuple(found[name][key] for key in words.MARKS),
+                   words.probability(highest.get(name)))
+        for name in order
+    )  # fmt: skip
 
 
-def _mark_filters(images: tuple[ImageView, ...]) -> tuple[CountView, ...]:
-    """Further filters, only those that would find something."""
-    counts = (
-        CountView("conflict", sum(view.conflict for view in images), "Contradiction"),
-        CountView("speaks", sum(view.speaks for view in images), "File says something about its origin"),
-    )
-    return tuple(item for item in counts if item.number)
-
-
-def _custody(scan: Scan) -> CustodyView:
-    """What somebody needs to repeat the scan."""
-    run = {
-        "Scan": scan.scan_id,
-        "Folder": scan.root,
-        "Command": scan.command,
-        "Started": scan.started_at.isoformat(timespec="seconds"),
-        "Finished": scan.finished_at.isoformat(timespec="seconds"),
-        "fakescan": scan.tool_version,
-        "Report schema": scan.schema_version,
-    }
-    card = scan.model.card if scan.model else {}
-    model = _model(scan.model) if scan.model else ()
-    return CustodyView(_rows(run), model, _rows(card), _rows(scan.options), _rows(scan.environment))
-
-
-def _model(model: ModelIdentity) -> Rows:
-    """Which model spoke, and how it was run."""
-    identity = {
-        "Name": model.name,
-        "Base model": model.base_model,
-        "Adapter": model.adapter or "none (merged)",
-        "Weights, SHA-256": model.weights_sha256,
-        "Prompt version": model.prompt_version,
-        "Number format": model.dtype,
-        "Device": model.device,
-        "Engine": model.engine,
-        "Temperature of its mapper": model.temperature,
-        "Deciding score by its card": words.SCORE_WORDS[model.decides],
-    }
-    return _rows(identity)
-
-
-def _rows(values: Mapping[str, object]) -> Rows:
-    """Names and values as text that is safe to show."""
-    return tuple((visible(str(name)), _plain(value)) for name, value in values.items())
-
-
-def _plain(value: object) -> str:
-    """A value of an option as text."""
-    if isinstance(value, str):
-        return visible(value, limit_chars=4_000)
-    if value is None:
-        return "not set"
-    try:
-        return visible(json.dumps(value, ensure_ascii=False), limit_chars=4_000)
-    except (TypeError, ValueError):
-        return visible(str(value), limit_chars=4_000)
+def _same_bytes(results: Sequence[ImageResult]) -> dict[str, tuple[str, ...]]:
+    """For each path the other paths of the scan with the same digest, where there are any."""
+    by_digest: dict[str, list[str]] = {}
+    for result in results:
+        by_digest.setdefault(result.record.file.sha256, []).append(result.record.file.path)
+    groups = (paths for digest, paths in by_digest.items() if digest and len(paths) > 1)
+    return {path: tuple(other for other in paths if other != path)[:MAX_SAME] for paths in groups for path in paths}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from fakescan.core.records import Evidence, EvidenceStatus, Supports
+from fakescan.core.records import Evidence, EvidenceStatus, Label, Supports
 from fakescan.reports import words
 from fakescan.reports.escape import visible
 
 VALUE_CHARS = 1_500
 """Longest text from a file that a page shows; the JSON report holds all of it."""
+_WITH_PROMPT = frozenset({"generation parameters", "generation settings", "job number", "AIPromptInformation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class EvidenceView:
     """``found`` or ``could not be read``."""
     note: str
     """A sentence about it."""
+    contradicts: bool
+    """Whether it speaks for the side that the verdict does not name."""
 
 
 def speaks(item: Evidence) -> bool:
@@ -45,18 +49,38 @@ def speaks(item: Evidence) -> bool:
     return item.status is EvidenceStatus.FIRED and item.supports is not Supports.NONE
 
 
-def evidence_views(evidence: tuple[Evidence, ...]) -> tuple[EvidenceView, ...]:
-    """Rows of the table: failed readers first, then what speaks for a side, then context.
+def evidence_views(evidence: tuple[Evidence, ...], label: Label | None = None) -> tuple[EvidenceView, ...]:
+    """Rows of the table: what contradicts the verdict, what speaks for a side, failed readers, then context.
+
+    Args:
+        evidence: everything that the readers reported.
+        label: the verdict, None when there is none.
+    """
+    shown = [item for item in evidence if item.status in (EvidenceStatus.FIRED, EvidenceStatus.FAILED)]
+    shown.sort(key=lambda item: (not _contradicts(item, label), not speaks(item), item.status is EvidenceStatus.FIRED))
+    return tuple(_evidence_row(item, label) for item in shown)
+
+
+def prompt_of(evidence: tuple[Evidence, ...]) -> str:
+    """The text that a generator was given, as far as a reader found one; empty when none did.
 
     Args:
         evidence: everything that the readers reported.
     """
-    shown = [item for item in evidence if item.status in (EvidenceStatus.FIRED, EvidenceStatus.FAILED)]
-    shown.sort(key=lambda item: (item.status is EvidenceStatus.FIRED, item.supports is Supports.NONE))
-    return tuple(_evidence_row(item) for item in shown)
+    found = (item.value for item in evidence if item.name in _WITH_PROMPT and speaks(item))
+    # The web UI's form: the prompt, then lines that begin with a name of a setting.
+    text = next(found, "").replace("\\n", "\n")
+    prompt = re.split(r"\n(?:Negative prompt|Steps):", text)[0].strip()
+    return visible(prompt, lines=True, limit_chars=VALUE_CHARS) if prompt and not prompt.startswith(("{", "[")) else ""
 
 
-def _evidence_row(item: Evidence) -> EvidenceView:
+def _contradicts(item: Evidence, label: Label | None) -> bool:
+    """Whether a finding speaks for the side that the verdict does not name."""
+    against = {Label.FAKE: (Supports.REAL,), Label.REAL: (Supports.FAKE, Supports.EDITED)}
+    return speaks(item) and label is not None and item.supports in against.get(label, ())
+
+
+def _evidence_row(item: Evidence, label: Label | None) -> EvidenceView:
     """One row; a reader that failed says nothing about any side."""
     found = item.status is EvidenceStatus.FIRED
     strength, forgery = words.STRENGTH_WORDS[item.strength]
@@ -71,6 +95,7 @@ def _evidence_row(item: Evidence) -> EvidenceView:
         forgery=forgery if found else "",
         status=words.STATUS_WORDS[item.status],
         note=visible(item.note),
+        contradicts=_contradicts(item, label),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fakescan.core.records import (
@@ -12,6 +12,7 @@ from fakescan.core.records import (
     EvidenceStatus,
     Failure,
     ImageResult,
+    Label,
     Prediction,
     ScoreKind,
     Strength,
@@ -21,8 +22,9 @@ from fakescan.reports import words
 from fakescan.reports.charts import BarView, bar_view
 from fakescan.reports.escape import visible
 from fakescan.reports.measured import NumberView, number_view
-from fakescan.reports.order import strongest
-from fakescan.reports.view_evidence import VALUE_CHARS, EvidenceView, evidence_views, names_of, speaks
+from fakescan.reports.order import needs_attention, strongest
+from fakescan.reports.view_checks import ClaimView, RescoredView, claim_view, stability_views
+from fakescan.reports.view_evidence import VALUE_CHARS, EvidenceView, evidence_views, names_of, prompt_of, speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,10 @@ class ImageView:
     """How to read the model's text."""
     stages: tuple[StageView, ...]
     """The four stages, empty when no text was asked for."""
+    stability: tuple[RescoredView, ...]
+    """The picture under other encodings; empty when that was not tried."""
+    claims: tuple[ClaimView, ...]
+    """Checked sentences of the model's text; empty when they were not checked."""
     failure: FailureView | None
     """Why there is no verdict."""
     facts: tuple[tuple[str, str], ...]
@@ -118,18 +124,34 @@ class ImageView:
     sha256: str
     """Digest of the file, or that it was not computed."""
     thumbnail: str | None
-    """Small picture as a ``data:`` address."""
+    """Address of a small picture: ``data:`` or a file beside the page."""
+    folder: str
+    """Folder below the root, ``.`` for the root itself."""
+    why: str
+    """Why there is no verdict for a side: the sentence of an inconclusive one, an error's code, or empty."""
+    signals: tuple[str, ...]
+    """What in the file speaks for a side, as ``reader: name``."""
+    prompt: str
+    """The text that a generator was given, when a reader found it in the file."""
+    urgent: bool
+    """Whether it belongs under "look here first"."""
+    same: tuple[tuple[str, str], ...]
+    """Other files of the scan with the same bytes: anchor and path."""
 
 
 def image_view(
-    result: ImageResult, calibrations: Mapping[ScoreKind, Calibration], thumbnail: str | None = None
+    result: ImageResult,
+    calibrations: Mapping[ScoreKind, Calibration],
+    thumbnail: str | None = None,
+    same: Sequence[str] = (),
 ) -> ImageView:
     """Fill the view of one file.
 
     Args:
         result: what is known about it.
         calibrations: the scan's calibration by score.
-        thumbnail: a ``data:`` address, or None.
+        thumbnail: address of its preview, or None.
+        same: paths of the scan's other files with the same bytes.
     """
     record, outcome, key = result.record, result.outcome, words.label_key(result)
     assessed = outcome if isinstance(outcome, Assessed) else None
@@ -150,12 +172,14 @@ def image_view(
         bar=bar_view(assessed.verdict, calibrations.get(assessed.scores.used)) if assessed else None,
         basis=_basis(assessed),
         reasons=reasons,
-        evidence=evidence_views(result.evidence),
+        evidence=evidence_views(result.evidence, assessed.verdict.label if assessed else None),
         speaks=any(map(speaks, result.evidence)),
         silent=names_of(result.evidence, EvidenceStatus.SILENT),
         not_run=names_of(result.evidence, EvidenceStatus.NOT_RUN),
-        stages_intro=_intro(assessed.prediction) if assessed and stages else "",
+        stages_intro=_intro(assessed.prediction, bool(result.claims)) if assessed and stages else "",
         stages=stages,
+        stability=stability_views(result, calibrations),
+        claims=tuple(map(claim_view, result.claims)),
         failure=failure,
         facts=_facts(result),
         next_steps=words.next_steps(key, conflict, any(item.strength is Strength.TRUSTED for item in result.evidence)),
@@ -164,6 +188,14 @@ def image_view(
         size_bytes=record.file.size_bytes,
         sha256=visible(record.file.sha256) or "not computed",
         thumbnail=thumbnail,
+        folder=visible(record.file.path.rpartition("/")[0]) or ".",
+        why=_why(result),
+        signals=tuple(
+            dict.fromkeys(visible(f"{item.reader}: {item.name}") for item in result.evidence if speaks(item))
+        ),
+        prompt=prompt_of(result.evidence),
+        urgent=needs_attention(result),
+        same=tuple((anchor(path), visible(path)) for path in same),
     )
 
 
@@ -186,6 +218,16 @@ def _reasons(assessed: Assessed | None) -> tuple[ReasonView, ...]:
     )
 
 
+def _why(result: ImageResult) -> str:
+    """Why there is no verdict for a side, in words that files of a scan share."""
+    if isinstance(result.outcome, Failure):
+        return f"Not examined: {visible(result.outcome.code)}"
+    if result.outcome.verdict.label is not Label.INCONCLUSIVE:
+        return ""
+    reason = visible(result.outcome.verdict.headline).partition(": ")[2].rstrip(".")
+    return reason[:1].upper() + reason[1:]
+
+
 def _basis(assessed: Assessed | None) -> str:
     """What the verdict rests on, as a phrase."""
     if assessed is None:
@@ -204,9 +246,12 @@ def _stages(prediction: Prediction) -> tuple[StageView, ...]:
     )
 
 
-def _intro(prediction: Prediction) -> str:
-    """How to read the model's text: whether it was free or written for a side."""
-    return f"{stages_introduction(prediction)} Nobody has checked these words against the picture."
+def _intro(prediction: Prediction, checked: bool) -> str:
+    """How to read the model's text: whether it was free or written for a side, and whether it was checked."""
+    told = "Nobody has checked these words against the picture."
+    if checked:
+        told = "Some of its sentences were checked, see below; the others were not."
+    return f"{stages_introduction(prediction)} {told}"
 
 
 def _failure(failure: Failure) -> FailureView:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fakescan.core.calibration import shown
+from fakescan.core.checked import ClaimMark
 from fakescan.core.records import EvidenceStatus, Failure, ImageKind, ImageResult, ScoreKind, Stage, Strength, Supports
 
 
@@ -75,6 +76,12 @@ SOURCE_WORDS: Mapping[str, str] = {
 SCORE_WORDS: Mapping[ScoreKind, str] = {
     ScoreKind.BEFORE: "before the model wrote any text",
     ScoreKind.AFTER: "after the model's own text",
+}
+CLAIM_WORDS: Mapping[ClaimMark, str] = {
+    ClaimMark.SUPPORTED: "supported",
+    ClaimMark.UNSUPPORTED: "not supported",
+    ClaimMark.CONTRADICTED: "contradicted",
+    ClaimMark.NOT_CHECKABLE: "not checkable",
 }
 STAGE_WORDS: Mapping[Stage, str] = {
     Stage.SUMMARY: "Summary",

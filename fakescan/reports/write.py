@@ -15,6 +15,7 @@ from typing import TextIO
 import fakescan.store.atomic as atomic
 from fakescan.core.records import Scan
 from fakescan.errors import ReportError
+from fakescan.protocols import FileRenderer
 from fakescan.reports import formats, renderer_class, unknown_format
 from fakescan.reports.escape import visible
 from fakescan.reports.judgement import Judgement
@@ -124,6 +125,7 @@ def write_report(
     templates: Path | None = None,
     judgement: Judgement | None = None,
     base: str | None = None,
+    single_file: bool = False,
 ) -> None:
     """Write one report; on any fault an older file stays as it was and no part of the new one is left.
 
@@ -135,6 +137,7 @@ def write_report(
         templates: a folder of page templates that go before the built-in ones, for formats that use them.
         judgement: which findings fail the check, for formats that machines act on; None: what ``--fail-on`` says.
         base: folder that paths start at, for formats that name files to other programs.
+        single_file: whether a format that may use a folder beside the report must do without.
 
     Raises:
         ReportError: when it cannot be written.
@@ -145,6 +148,7 @@ def write_report(
         "templates": templates,
         "judgement": judgement,
         "base": base,
+        "single_file": single_file,
     }
     accepted: frozenset[str] = getattr(factory, "accepts", frozenset())
     renderer = factory(**{name: value for name, value in offered.items() if name in accepted})
@@ -156,7 +160,9 @@ def write_report(
     def render(out: TextIO) -> None:
         renderer.render(scan, out)
 
-    if _is_special(place):
+    if isinstance(renderer, FileRenderer) and not _is_special(place):
+        renderer.write(scan, place)
+    elif _is_special(place):
         with atomic.reporting_faults(target), place.open("w", encoding="utf-8", newline="\n") as out:
             render(out)
     else:

@@ -88,3 +88,66 @@ def test_no_torch_is_needed(cli: Cli, run: Path, tmp_path: Path, repository: Pat
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0 False"
+
+
+def test_what_is_redacted_is_in_no_report_and_stays_in_the_record(cli: Cli, tmp_path: Path) -> None:
+    folder(tmp_path / "secret place", hidden_name=Label.FAKE, other_name=Label.REAL)
+    done = cli("scan", "secret place", "--run-dir", "run", "-o", "s.html", "-o", "s.csv", "-o", "s.json", "--share")
+    assert done.code == 1
+    for name in ("s.html", "s.csv", "s.json"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert "image-1.png" in text
+        assert "hidden_name" not in text
+        assert "secret place" not in text
+        assert "data:image" not in text
+    assert json.loads((tmp_path / "s.json").read_text())["scan"]["redacted"][:2] == ["gps", "serial"]
+    assert "hidden_name" in (tmp_path / "run" / "scan.json").read_text()
+
+
+def test_previews_keep_to_their_pictures_when_names_are_redacted(cli: Cli, run: Path, tmp_path: Path) -> None:
+    assert cli("report", "run", "-o", "named.html").code == 0
+    assert cli("report", "run", "-o", "numbered.html", "--redact", "paths,gps").code == 0
+
+    def previews(name: str) -> list[tuple[str, str]]:
+        html = (tmp_path / name).read_text(encoding="utf-8")
+        start = html.index('id="rows">') + len('id="rows">')
+        rows = json.loads(html[start : html.index("</script>", start)])
+        return [(row["path"], row["thumb"]) for row in rows["images"]]
+
+    assert [thumb for _, thumb in previews("named.html")] == [thumb for _, thumb in previews("numbered.html")]
+    assert [path for path, _ in previews("numbered.html")] == ["image-1.png", "image-2.png"]
+    assert all(thumb.startswith("data:image/") for _, thumb in previews("numbered.html"))
+
+
+def test_an_unknown_redaction_is_2_and_names_what_there_is(cli: Cli, run: Path) -> None:
+    done = cli("report", "run", "-o", "x.html", "--redact", "gsp")
+    assert done.code == 2
+    assert "gps" in done.err
+    assert cli("scan", "in", "-o", "x.html", "--redact", "gsp").code == 2
+
+
+def test_the_case_is_kept_and_can_be_given_later(cli: Cli, tmp_path: Path) -> None:
+    folder(tmp_path / "in", a=Label.REAL)
+    cli("scan", "in", "--run-dir", "run", "--case", "2026-17", "--examiner", "A. Example")
+    cli("report", "run", "-o", "one.json")
+    cli("report", "run", "-o", "two.json", "--examiner", "B. Example", "--note", "second look")
+    cases = [json.loads((tmp_path / name).read_text())["scan"]["case"] for name in ("one.json", "two.json")]
+    assert cases == [
+        {"id": "2026-17", "examiner": "A. Example"},
+        {"id": "2026-17", "examiner": "B. Example", "note": "second look"},
+    ]
+
+
+def test_a_pdf_without_a_browser_is_2_and_says_what_is_missing(
+    cli: Cli, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("fakescan.reports.pdf._PLACES", {})
+    done = cli("report", "run", "-o", "x.pdf")
+    assert done.code == 2
+    assert "Chromium" in done.err
+    assert not (tmp_path / "x.pdf").exists()
+    assert "Chromium" in cli("scan", "in", "-o", "x.pdf").err
+    monkeypatch.setenv("FAKESCAN_BROWSER", "no-such-browser")
+    assert cli("scan", "in", "-o", "y.json").code == 1
+    assert "names no program" in cli("report", "run", "-o", "x.pdf").err

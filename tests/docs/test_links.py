@@ -13,6 +13,7 @@ PAGES = (
     "CHANGELOG.md",
     "docs/cli.md",
     "docs/evidence.md",
+    "docs/html-report.md",
     "docs/python.md",
     "docs/report.md",
     "trainer/README.md",

@@ -11,7 +11,8 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from fakescan.core.records import Calibration, Evidence, Scan, ScoreKind, Skipped
+from fakescan.core.checked import Claim, ClaimMark, Region, Rescored
+from fakescan.core.records import Calibration, Case, Evidence, Label, Scan, ScoreKind, Skipped, Stage
 from fakescan.core.schema import (
     calibration_from_dict,
     calibration_to_dict,
@@ -192,3 +193,39 @@ def test_every_value_is_distrusted_and_its_place_named(whole: Scan, place: tuple
 def test_a_calibration_round_trips_exactly() -> None:
     both = {ScoreKind.BEFORE: CALIBRATION, ScoreKind.AFTER: replace(CALIBRATION, temperature=1 / 3)}
     assert calibration_from_dict(json.loads(json.dumps(calibration_to_dict(both)))) == both
+
+
+def test_what_was_checked_travels_and_is_absent_otherwise(whole: Scan) -> None:
+    first = replace(
+        whole.results[0],
+        stability=(Rescored("JPEG, quality 70", 0.51, Label.INCONCLUSIVE),),
+        claims=(
+            Claim(Stage.REASONING, "The edges melt.", ClaimMark.CONTRADICTED, "Sharpness was measured.", -0.25,
+                  (Region(0.1, 0.2, 0.3, 0.4),)),
+            Claim(Stage.CAPTION, "A dog.", ClaimMark.NOT_CHECKABLE),
+        ),
+    )  # fmt: skip
+    checked = replace(whole, results=(first, *whole.results[1:]))
+    document = scan_to_dict(checked)
+    valid(document)
+    assert document["results"][0]["claims"][0]["regions"] == [[0.1, 0.2, 0.3, 0.4]]
+    assert not {"stability", "claims"} & set(document["results"][1])
+    assert scan_from_dict(document) == checked
+
+
+@pytest.mark.parametrize("region", [[0.1, 0.2, 0.3], [0, 0, 1, 1.5], [0, 0, -0.1, 1], ["a", 0, 0, 0]])
+def test_a_region_that_is_none_is_refused(whole: Scan, region: list[object]) -> None:
+    document = scan_to_dict(whole)
+    claim = {"stage": "caption", "text": "A dog.", "mark": "supported", "regions": [region]}
+    document["results"][0]["claims"] = [claim]
+    with pytest.raises(InputError, match="claims"):
+        scan_from_dict(document)
+
+
+def test_case_and_redaction_travel_and_are_absent_otherwise(whole: Scan) -> None:
+    assert not {"case", "redacted"} & set(scan_to_dict(whole)["scan"])
+    told = replace(whole, case=Case("7", "", "a note"), redacted=("gps", "thumbs"))
+    document = scan_to_dict(told)
+    valid(document)
+    assert document["scan"]["case"] == {"id": "7", "note": "a note"}
+    assert scan_from_dict(document) == told

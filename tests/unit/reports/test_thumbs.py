@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image, features
 
 from fakescan.core.records import ImageResult, Label, Scan
+from fakescan.reports.previews import Previews, Renamed
 from fakescan.reports.thumbs import data_address, data_addresses, make_thumbnails, thumbnail
 
 MakeScan = Callable[..., Scan]
@@ -103,20 +105,24 @@ def test_only_assessed_unchanged_regular_files_get_one(
         ],
         root=str(tmp_path),
     )
-    assert sorted(make_thumbnails(scan)) == ["deep/new\nline.png", "good.png"]
+    with make_thumbnails(scan) as previews:
+        assert sorted(previews) == ["deep/new\nline.png", "good.png"]
+        assert _opened(previews["good.png"]).size == (64, 64)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 def test_a_pipe_is_never_opened(tmp_path: Path, make_scan: MakeScan, make_result: MakeResult) -> None:
     os.mkfifo(tmp_path / "pipe.png")
-    assert make_thumbnails(make_scan([make_result("pipe.png")]), root=tmp_path) == {}
+    with make_thumbnails(make_scan([make_result("pipe.png")]), root=tmp_path) as previews:
+        assert not previews
 
 
 def test_a_bomb_is_left_out(tmp_path: Path, on_disk: Callable[..., ImageResult], make_scan: MakeScan) -> None:
     out = BytesIO()
     Image.new("1", (11_000, 11_000)).save(out, "PNG")
     scan = make_scan([on_disk("bomb.png", out.getvalue())], root=str(tmp_path))
-    assert make_thumbnails(scan) == {}
+    with make_thumbnails(scan) as previews:
+        assert not previews
 
 
 def test_what_needs_attention_comes_first_when_there_are_too_many(
@@ -124,7 +130,28 @@ def test_what_needs_attention_comes_first_when_there_are_too_many(
 ) -> None:
     data = picture_bytes(16, 16, "PNG")
     results = [on_disk("a.png", data, Label.REAL), on_disk("b.png", data), on_disk("c.png", data, Label.INCONCLUSIVE)]
-    assert list(make_thumbnails(make_scan(results, root=str(tmp_path)), max_count=2)) == ["b.png", "c.png"]
+    with make_thumbnails(make_scan(results, root=str(tmp_path)), max_count=2) as previews:
+        assert list(previews) == ["b.png", "c.png"]
+
+
+def test_previews_of_a_few_pictures_are_larger(
+    tmp_path: Path, picture_bytes: Draw, on_disk: Callable[..., ImageResult], make_scan: MakeScan
+) -> None:
+    few = make_scan([on_disk("a.jpg", picture_bytes(1200, 900))], root=str(tmp_path))
+    with make_thumbnails(few) as previews:
+        assert _opened(previews["a.jpg"]).size == (960, 720)
+    many = replace(few, results=few.results * 500)
+    with make_thumbnails(many, max_count=1) as previews:
+        assert _opened(previews["a.jpg"]).size == (320, 240)
+
+
+def test_previews_may_be_shown_under_other_names() -> None:
+    with Previews() as previews:
+        previews.add("a", b"one")
+        previews.add("b", b"two")
+        renamed = Renamed(previews, {"b": "image-1", "a": "image-2", "gone": "image-3"})
+        assert dict(renamed) == {"image-1": b"two", "image-2": b"one"}
+        assert (len(renamed), "gone" in renamed) == (2, False)
 
 
 def test_only_jpeg_and_webp_of_bearable_size_are_embedded(picture_bytes: Draw) -> None:

@@ -81,10 +81,45 @@ def test_title_names_the_folder_on_any_system(make_result: MakeResult, make_scan
     assert build_page(make_scan([], root="/")).header.title == "No images in /"
 
 
-def test_filters_count_what_they_find(press_scan: Scan) -> None:
-    page = build_page(press_scan)
-    assert {item.key: item.number for item in page.marks} == {"conflict": 1, "speaks": 15}
-    assert {item.key: item.number for item in page.kinds}["photo"] == 16
+def test_folders_are_counted_those_with_findings_first(press_scan: Scan) -> None:
+    folders = build_page(press_scan).folders
+    assert [folder.name for folder in folders[:2]] == ["stall", "portraits"]
+    assert (folders[0].images, folders[0].counts, folders[0].highest) == (2, (2, 0, 0, 0), "0.99")
+    assert sum(folder.images for folder in folders) == len(press_scan.results)
+    incoming = next(folder for folder in folders if folder.name == "incoming")
+    assert (incoming.counts, incoming.highest) == ((0, 0, 0, 2), "—")
+
+
+def test_one_folder_needs_no_table(make_result: MakeResult, make_scan: MakeScan) -> None:
+    assert build_page(make_scan([make_result("a.jpg"), make_result("b.jpg")])).folders == ()
+
+
+def test_files_of_the_same_bytes_name_each_other(make_result: MakeResult, make_scan: MakeScan) -> None:
+    twins = [make_result(name, digest="ab" * 32) for name in ("a.jpg", "b/c.jpg")]
+    page = build_page(make_scan([*twins, make_result("other.jpg")]))
+    same = {view.path: view.same for view in page.images}
+    assert same == {
+        "a.jpg": ((anchor("b/c.jpg"), "b/c.jpg"),),
+        "b/c.jpg": ((anchor("a.jpg"), "a.jpg"),),
+        "other.jpg": (),
+    }
+
+
+def test_files_that_could_not_be_read_are_no_twins(make_result: MakeResult, make_scan: MakeScan) -> None:
+    unread = [make_result(name, None) for name in ("a.jpg", "b.jpg")]
+    blank = [replace(item, record=replace(item.record, file=replace(item.record.file, sha256=""))) for item in unread]
+    assert [view.same for view in build_page(make_scan(blank)).images] == [(), ()]
+
+
+def test_the_prompt_is_told_apart_from_its_settings(make_result: MakeResult) -> None:
+    def prompt(name: str, value: str, supports: Supports = Supports.FAKE) -> str:
+        return image_view(make_result(evidence=(Evidence("generators", name, value, supports),)), {}).prompt
+
+    assert prompt("generation parameters", "a cat\\nNegative prompt: dog\\nSteps: 20") == "a cat"
+    assert prompt("generation parameters", "two\\nlines\\nSteps: 20") == "two\nlines"
+    assert prompt("generation settings", '{"prompt": "a cat"}') == ""
+    assert prompt("Software", "a cat") == ""
+    assert prompt("generation parameters", "a cat", Supports.NONE) == ""
 
 
 def test_custody_holds_what_a_repetition_needs(press_scan: Scan) -> None:
@@ -104,7 +139,7 @@ def test_reasons_keep_their_order_behind_conflicts(make_result: MakeResult) -> N
     assert (view.lead, view.conflict) == ("Three.", True)
 
 
-def test_evidence_puts_failures_first_and_says_how_it_is_forged(make_result: MakeResult) -> None:
+def test_evidence_puts_failures_before_context_and_says_how_it_is_forged(make_result: MakeResult) -> None:
     evidence = (
         Evidence("exif", "Software", "Editor"),
         Evidence("c2pa", "claim", "AI", Supports.FAKE, Strength.TRUSTED),
@@ -115,12 +150,23 @@ def test_evidence_puts_failures_first_and_says_how_it_is_forged(make_result: Mak
     )
     view = image_view(make_result(evidence=evidence), {})
     assert [(row.reader, row.status, row.supports) for row in view.evidence] == [
-        ("xmp", "could not be read", "—"),
         ("c2pa", "found", "AI generation"),
+        ("xmp", "could not be read", "—"),
         ("exif", "found", "neither"),
     ]
-    assert "trust list" in view.evidence[1].forgery
+    assert "trust list" in view.evidence[0].forgery
     assert (view.silent, view.not_run, view.speaks) == ("png: text", "watermark: dwtDct", True)
+
+
+def test_evidence_against_the_verdict_comes_first(make_result: MakeResult) -> None:
+    camera = Evidence("exif", "Make", "Canon", Supports.REAL, Strength.UNSIGNED)
+    marks = Evidence("png", "parameters", "a cat", Supports.FAKE, Strength.UNSIGNED)
+    fake = image_view(make_result(label=Label.FAKE, evidence=(marks, camera)), {}).evidence
+    assert [(row.name, row.contradicts) for row in fake] == [("Make", True), ("parameters", False)]
+    real = image_view(make_result(label=Label.REAL, evidence=(camera, marks)), {}).evidence
+    assert [(row.name, row.contradicts) for row in real] == [("parameters", True), ("Make", False)]
+    unsure = image_view(make_result(label=Label.INCONCLUSIVE, evidence=(camera, marks)), {}).evidence
+    assert not any(row.contradicts for row in unsure)
 
 
 def test_steered_text_is_introduced_as_that(make_result: MakeResult) -> None:
