@@ -35,6 +35,7 @@ def scan(
     files_from0: flag.FilesFrom0 = None,
     include: flag.Include = None,
     exclude: flag.Exclude = None,
+    follow_links: flag.FollowLinks = None,
     limit: flag.Limit = None,
     model: flag.Model = None,
     reasoning: flag.ReasoningFlag = None,

@@ -34,6 +34,15 @@ Exclude = Annotated[
     list[str] | None,
     typer.Option("--exclude", metavar="GLOB", help="No files like this; repeatable.", rich_help_panel=_WHAT),
 ]
+FollowLinks = Annotated[
+    bool | None,
+    typer.Option(
+        "--follow-links/--no-follow-links",
+        help="Follow links to files outside of the scanned folders.",
+        rich_help_panel=_WHAT,
+        show_default=False,
+    ),
+]
 Limit = Annotated[
     str | None, typer.Option("--limit", metavar="N", help="Examine at most N files.", rich_help_panel=_WHAT)
 ]

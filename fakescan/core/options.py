@@ -79,6 +79,8 @@ class ScanOptions:
     """Only files that match one of these patterns; empty: all."""
     exclude: tuple[str, ...] = ()
     """No files that match one of these patterns."""
+    follow_links: bool = False
+    """Whether links may lead out of the folders that are scanned."""
     outputs: tuple[str, ...] = ()
     """Reports to write, each ``[FORMAT:]PATH``."""
     templates: str | None = None
@@ -157,6 +159,7 @@ _READERS: Mapping[str, read.Reader] = {
     "paths": read.texts,
     "include": read.texts,
     "exclude": read.texts,
+    "follow_links": read.flag,
     "outputs": read.texts,
     "templates": read.optional_text,
     "model": read.optional_text,

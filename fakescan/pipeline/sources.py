@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from fakescan.core.options import ScanOptions
 from fakescan.core.records import Failure, ImageRecord, Skipped, SourceFile
+from fakescan.core.views import Views
 from fakescan.errors import FakescanError
 from fakescan.evidence import READERS
 from fakescan.intake.discover import Found, common_root, discover
@@ -34,6 +35,8 @@ class Sources:
     """How many files can be examined at once."""
     examine: Callable[[Found], Examined]
     """Everything about a file but the model's answer; safe to call from several threads."""
+    keep: Callable[[Views | None], None]
+    """Told what the model looks at of each picture, so that nothing else is carried and held; None: all of it."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -53,7 +56,8 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
     """
     files: list[Found] = []
     skipped: list[Skipped] = []
-    for item in discover(options.paths, include=options.include, exclude=options.exclude):
+    found = discover(options.paths, include=options.include, exclude=options.exclude, follow_links=options.follow_links)
+    for item in found:
         if isinstance(item, Skipped):
             skipped.append(item)
         elif options.limit is not None and len(files) >= options.limit:
@@ -63,12 +67,17 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
     workers = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
     limits = Limits(options.max_file_bytes, options.max_pixels, timeout_s=options.file_timeout_s)
     with DecodePool(workers, limits, READERS) as pool:
+
+        def keep(views: Views | None) -> None:
+            pool.views = views
+
         yield Sources(
             root=str(common_root(options.paths)),
             files=tuple(sorted(files, key=lambda found: found.path)),
             skipped=tuple(sorted(skipped, key=lambda item: item.path)),
             workers=workers,
             examine=lambda found: _examined(pool, found),
+            keep=keep,
         )
 
 
