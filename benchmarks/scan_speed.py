@@ -26,9 +26,9 @@ from fakescan.core.records import ScoreKind
 from fakescan.engines import model_folder
 from fakescan.engines.device import choose_placement
 from fakescan.engines.plain import EngineOptions, PlainEngine
+from fakescan.intake.views import view_of
 from fakescan.model.checkpoints import load_any
 from fakescan.model.checkpoints.ours import LoadedModel
-from fakescan.model.images import make_view
 from fakescan.model.projector import visual_tokens_of
 from fakescan.model.prompt import QUESTION, TEMPLATES
 
@@ -85,7 +85,7 @@ def baseline(loaded: LoadedModel, images: list[Picture]) -> Callable[[], int]:
     def run() -> int:
         written = 0
         for picture in images:
-            view = make_view(picture.image, prep.views[0], prep)
+            view = view_of(picture.image, prep.views[0], prep.looks)
             # As a bare argument it would go to the processor, which warns that it knows no such thing, and be lost.
             asking = {"generation_config": settings}
             answer = asked(images=view, text=prompt, generate_kwargs=asking, return_full_text=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol, TextIO, runtime_checkable
 
 from fakescan.core.records import Calibration, Evidence, Failure, ModelIdentity, Prediction, Scan, ScoreKind, SourceFile
+from fakescan.core.views import Views
 
 
 class RgbImage(Protocol):
@@ -17,7 +18,11 @@ class RgbImage(Protocol):
 
     @property
     def image(self) -> object:
-        """The ``PIL.Image.Image`` in mode RGB."""
+        """The ``PIL.Image.Image`` in mode RGB: the whole picture, or its views one under the other."""
+
+    @property
+    def views(self) -> Views | None:
+        """The views that ``image`` consists of; None: it is the whole picture."""
 
     @property
     def sha256(self) -> str:
@@ -50,6 +55,15 @@ class Engine(Protocol):
         Raises:
             ModelError: when the fault would spoil every image.
         """
+
+
+@runtime_checkable
+class SeesViews(Protocol):
+    """An engine that looks at fixed views of a picture: it may be given those instead of the whole picture."""
+
+    @property
+    def views(self) -> Views:
+        """The views."""
 
 
 class EvidenceReader(Protocol):

@@ -43,6 +43,7 @@ def scan(
     exclude: flag.Exclude = None,
     changed_since: flag.ChangedSince = None,
     allow_empty: flag.AllowEmpty = None,
+    follow_links: flag.FollowLinks = None,
     limit: flag.Limit = None,
     model: flag.Model = None,
     reasoning: flag.ReasoningFlag = None,

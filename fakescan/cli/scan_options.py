@@ -51,6 +51,15 @@ AllowEmpty = Annotated[
         "--allow-empty/--no-allow-empty", help="Having nothing to scan is no fault: exit code 0.", rich_help_panel=_WHAT
     ),
 ]
+FollowLinks = Annotated[
+    bool | None,
+    typer.Option(
+        "--follow-links/--no-follow-links",
+        help="Follow links to files outside of the scanned folders.",
+        rich_help_panel=_WHAT,
+        show_default=False,
+    ),
+]
 Limit = Annotated[
     str | None, typer.Option("--limit", metavar="N", help="Examine at most N files.", rich_help_panel=_WHAT)
 ]

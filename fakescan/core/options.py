@@ -94,6 +94,8 @@ class ScanOptions:
     """Only files that changed since this revision of git; None: all."""
     allow_empty: bool = False
     """Whether having nothing to scan is no fault."""
+    follow_links: bool = False
+    """Whether links may lead out of the folders that are scanned."""
     outputs: tuple[str, ...] = ()
     """Reports to write, each ``[FORMAT:]PATH``."""
     templates: str | None = None
@@ -192,6 +194,7 @@ _READERS: Mapping[str, read.Reader] = {
     "exclude": read.texts,
     "changed_since": read.optional_text,
     "allow_empty": read.flag,
+    "follow_links": read.flag,
     "outputs": read.texts,
     "templates": read.optional_text,
     "single_file": read.flag,

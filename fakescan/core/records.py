@@ -78,6 +78,9 @@ class ImageKind(StrEnum):
     PHOTO = "photo"
     ART = "art"
     SCREENSHOT = "screenshot"
+    DOCUMENT = "document"
+    COMPOSITE = "composite"
+    UPSCALED = "upscaled"
     TINY = "tiny"
 
 
@@ -110,7 +113,9 @@ class ImageRecord:
     orientation: int | None = None
     """EXIF orientation 1-8 as stored in the file, None when absent."""
     kind: ImageKind | None = None
-    """Photo, art, screenshot or tiny, by a heuristic (``intake/scope.py``)."""
+    """What sort of picture it is, by a heuristic (``intake/scope.py``)."""
+    phash: str | None = None
+    """Perceptual hash, 32 hex digits (``intake/duplicates.py``); None when not decoded, or too plain to have one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ def result_to_dict(result: ImageResult, *, used_when_failed: ScoreKind = ScoreKi
         "frame_count": record.frame_count,
         "orientation": record.orientation,
         "kind": record.kind,
+        "phash": record.phash,
         "status": "assessed" if assessed else "error",
         "verdict": _verdict_to_dict(assessed.verdict) if assessed else None,
         "scores": _scores_to_dict(assessed.scores if assessed else Scores(None, None, used_when_failed)),
@@ -170,6 +171,7 @@ def _record_from_node(node: Node) -> ImageRecord:
         frame_count=node["frame_count"].optional_integer(),
         orientation=node["orientation"].optional_integer(),
         kind=node["kind"].optional_choice(ImageKind),
+        phash=node["phash"].optional_text(),
     )
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
+from fakescan.core.duplicates import clusters_of
 from fakescan.core.json_values import Node, ReportShapeError, clean, written_path
 from fakescan.core.records import (
     PAPER_TEMPERATURE,
@@ -53,6 +54,10 @@ def scan_to_dict(scan: Scan) -> dict[str, Any]:
         "summary": scan.summary,
         "results": [result_to_dict(result, used_when_failed=fallback) for result in scan.results],
         "skipped": [{**written_path(item.path), "reason": item.reason} for item in scan.skipped],
+        "clusters": [
+            {"files": [written_path(path) for path in cluster.paths], "verdicts_differ": cluster.verdicts_differ}
+            for cluster in clusters_of(scan.results)
+        ],
     }
     cleaned: dict[str, Any] = clean(document)
     return cleaned

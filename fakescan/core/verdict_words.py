@@ -27,6 +27,9 @@ _KINDS = {
     ImageKind.PHOTO: "a photograph",
     ImageKind.ART: "a drawing or artwork",
     ImageKind.SCREENSHOT: "a screenshot or graphic",
+    ImageKind.DOCUMENT: "a document or text",
+    ImageKind.COMPOSITE: "put together from several pictures",
+    ImageKind.UPSCALED: "scaled up from a much smaller one",
     ImageKind.TINY: "very small",
 }
 _NAMES = {

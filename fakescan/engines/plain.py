@@ -19,6 +19,7 @@ from PIL import Image
 from fakescan.core.answer import LONG_CONCLUSION, SUMMARY_TEXT, close_tag, open_tag, parse_answer, wrapped
 from fakescan.core.calibration import calibration_of, probability, rounded, side
 from fakescan.core.records import Calibration, Failure, Label, LogitPair, ModelIdentity, Prediction, ScoreKind, Stage
+from fakescan.core.views import Views
 from fakescan.engines.choosing import Greedy, Sampler
 from fakescan.engines.decoding import Sequences
 from fakescan.engines.device import Placement
@@ -26,7 +27,7 @@ from fakescan.engines.int8 import quantise_linears
 from fakescan.errors import ModelError
 from fakescan.model.build import image_embeddings, tower_features, visual_tokens
 from fakescan.model.checkpoints.ours import LoadedModel
-from fakescan.model.images import pixel_values
+from fakescan.model.images import stacked, views_of
 from fakescan.model.mapper import derive_anchors, locate
 from fakescan.model.prompt import TEMPLATES, build_prompt
 from fakescan.protocols import RgbImage
@@ -102,6 +103,11 @@ class PlainEngine:
         """Pictures a batch; falls when memory runs out."""
         return self._size
 
+    @property
+    def views(self) -> Views:
+        """All that it sees of a picture."""
+        return self.info.preprocessing.looks
+
     def infer(self, images: Sequence[RgbImage], *, reasoning: bool = True) -> list[Prediction | Failure]:
         """Assess pictures; halves the batch and goes on when memory runs out.
 
@@ -141,7 +147,8 @@ class PlainEngine:
     def _batch(self, images: Sequence[RgbImage], *, reasoning: bool) -> list[Prediction | Failure]:
         started = time.perf_counter()
         prep = self.info.preprocessing
-        pixels = pixel_values([cast(Image.Image, image.image) for image in images], prep)
+        views = [view for image in images for view in views_of(cast(Image.Image, image.image), image.views, prep)]
+        pixels = stacked(views, prep)
         features = tower_features(self.llava, pixels.to(self.placement.device, self.placement.dtype))
         visual = image_embeddings(self.llava, features, len(prep.views))
         sequences = Sequences(self.llava, len(images))

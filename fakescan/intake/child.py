@@ -14,6 +14,7 @@ import signal
 import sys
 from typing import Any, BinaryIO
 
+from fakescan.core.views import Views
 from fakescan.intake import wire
 from fakescan.intake.examine import examine_steps
 from fakescan.intake.limits import Limits
@@ -29,7 +30,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     setup = wire.receive(incoming)
     limits = Limits(**setup["limits"])
-    _bound_memory(limits.address_space_bytes)
+    _bound_memory(limits.address_space_bytes if limits.watched_bytes is None else None)
     _one_thread_per_picture()
     wire.send(outgoing, wire.READY)
     with contextlib.suppress(wire.WireError, BrokenPipeError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
@@ -44,7 +45,10 @@ def _serve(request: dict[str, Any], incoming: BinaryIO, outgoing: BinaryIO, limi
     source: str | bytes = os.fsdecode(bytes.fromhex(request["path"]))
     if request["size_bytes"] is not None:
         source = bytes(wire.receive_bytes(incoming, request["size_bytes"]))
-    examine_steps(source, request["name"], limits, request["readers"], lambda step: wire.send_step(outgoing, step))
+    views = None if request["views"] is None else Views(**request["views"])
+    examine_steps(
+        source, request["name"], limits, request["readers"], lambda step: wire.send_step(outgoing, step), views=views
+    )
     wire.send(outgoing, wire.END)
 
 
@@ -62,13 +66,16 @@ def _ignore_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _bound_memory(address_space_bytes: int) -> None:
-    """Let the system refuse what a bomb asks for. Windows has no such limit, macOS does not keep it."""
+def _bound_memory(address_space_bytes: int | None) -> None:
+    """Let the system refuse what a bomb asks for; None: the parent measures instead. Windows knows neither limit."""
     if sys.platform == "win32":
         return
     import resource
 
-    for limit, value in ((resource.RLIMIT_AS, address_space_bytes), (resource.RLIMIT_CORE, 0)):
+    bounds = {resource.RLIMIT_CORE: 0}
+    if address_space_bytes is not None:
+        bounds[resource.RLIMIT_AS] = address_space_bytes
+    for limit, value in bounds.items():
         with contextlib.suppress(OSError, ValueError):
             _, hard = resource.getrlimit(limit)
             resource.setrlimit(limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))

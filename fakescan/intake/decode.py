@@ -8,24 +8,32 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from fakescan.core.records import Failure, ImageKind
+from fakescan.core.views import Views
 from fakescan.intake import identify
+from fakescan.intake.colour import to_srgb
+from fakescan.intake.duplicates import phash_of
 from fakescan.intake.frames import count_frames
 from fakescan.intake.limits import Limits
-from fakescan.intake.pixels import fitted, to_rgb, turned
-from fakescan.intake.scope import kind_of
+from fakescan.intake.pixels import fitted, to_rgb, turned, turned_size
+from fakescan.intake.scope import Look
+from fakescan.intake.views import strip_of
 
 ANIMATED = "Only the first of several frames or pages was examined."
 TRANSPARENT = "Transparent parts were laid on white, as most viewers show them."
 BAD_ORIENTATION = "The orientation in the file has no meaning and was ignored."
 DEEP = "More than eight bits a channel were scaled down to eight."
+HUGE = "The picture is so large that it was decoded at a reduced size."
 
 _ORIENTATION_TAG = 0x0112
+_DRAFTABLE = ("JPEG", "MPO")
+_DRAFT_FACTOR = 4
+"""Beyond this many times the allowed pixels they are bombs, not pictures; a progressive one would need all memory."""
 _PILLOW = threading.Lock()
 """Pillow's limits and Python's warning filters are global: one decode at a time in a process."""
 
@@ -50,9 +58,23 @@ class DecodedImage:
     """What was done to the picture that a reader of the report should know."""
     kind: ImageKind | None = None
     """What sort of picture it is, told from its full size; None when nobody looked."""
+    phash: str | None = None
+    """Perceptual hash (``intake/duplicates.py``); None when the picture is too plain to have one."""
+    views: Views | None = None
+    """The views that ``image`` consists of, one under the other; None: it is the whole picture."""
+
+    def seen_through(self, views: Views) -> DecodedImage:
+        """The same with nothing but these views kept of the picture.
+
+        Args:
+            views: which views.
+        """
+        return self if self.views == views else replace(self, image=strip_of(self.image, views), views=views)
 
 
-def decode(data: bytes, *, name: str = "", limits: Limits | None = None, sha256: str = "") -> DecodedImage | Failure:
+def decode(
+    data: bytes, *, name: str = "", limits: Limits | None = None, sha256: str = "", views: Views | None = None
+) -> DecodedImage | Failure:
     """Decode a file in this process. Hostile files belong into a ``DecodePool``.
 
     Args:
@@ -60,6 +82,7 @@ def decode(data: bytes, *, name: str = "", limits: Limits | None = None, sha256:
         name: the file's name; tells camera raw files from TIFF.
         limits: what the file may cost; the defaults when None.
         sha256: digest of ``data`` where it is known already.
+        views: what is kept of the picture; None: all of it.
     """
     bounds = limits or Limits()
     kind = identify.identify(data[: identify.HEAD_BYTES], name)
@@ -70,8 +93,9 @@ def decode(data: bytes, *, name: str = "", limits: Limits | None = None, sha256:
         if kind.media_type == "image/webp":
             # Pillow's WebP decoder makes room for the whole picture while it opens the file.
             _check_pixels(_webp_size(data), bounds)
-        with _strict_pillow(bounds):
-            return _decoded(data, kind.decoder, bounds, digest)
+        with _strict_pillow(bounds, kind.decoder):
+            decoded = _decoded(data, kind.decoder, bounds, digest)
+        return decoded if views is None else decoded.seen_through(views)
     except (Exception, RecursionError) as fault:  # a hostile file can raise anything in a decoder
         return _failure_of(fault, bounds)
 
@@ -82,8 +106,9 @@ class _TooManyPixels(Exception):
 
 def _decoded(data: bytes, decoder: str, limits: Limits, digest: str) -> DecodedImage:
     with Image.open(BytesIO(data), formats=[decoder]) as opened:
+        full_px = opened.size
+        notes = [HUGE] if _drafted(opened, limits) else []
         _check_pixels(opened.size, limits)
-        notes = []
         # The TIFF decoder turns the picture itself while it loads it, and forgets the tag. The PNG decoder loads
         # the picture to find the tag, and a fault of that first load would never be heard of again.
         stored = _orientation(opened) if decoder == "TIFF" else None
@@ -97,14 +122,41 @@ def _decoded(data: bytes, decoder: str, limits: Limits, digest: str) -> DecodedI
             notes.insert(0, ANIMATED)
         if opened.mode.startswith(("I", "F")):
             notes.append(DEEP)
-        image, transparent = to_rgb(opened)
-        if transparent:
-            notes.append(TRANSPARENT)
+        image, more_notes = _as_srgb(opened)
+        notes += more_notes
         upright = turned(image, None if decoder == "TIFF" else orientation)
         # A copy is never the file's own lazy object, so that closing the file cannot touch it.
         final = fitted(upright.copy() if upright is opened else upright, limits.max_short_side_px)
-        width, height, kind = upright.width, upright.height, kind_of(upright)
-    return DecodedImage(final, digest, width, height, frames, orientation, tuple(notes), kind)
+    width, height = upright.size if HUGE not in notes else turned_size(full_px, orientation)
+    look = Look(upright)
+    return DecodedImage(
+        final, digest, width, height, frames, orientation, tuple(notes), look.kind, phash_of(look.reduced)
+    )
+
+
+def _as_srgb(opened: Image.Image) -> tuple[Image.Image, list[str]]:
+    """The picture in mode RGB, in sRGB, without transparency; and what was done to it."""
+    profile = opened.info.get("icc_profile")
+    image, converted = to_srgb(opened, profile) if opened.mode in ("CMYK", "L", "LAB") else (opened, "")
+    image, transparent = to_rgb(image)
+    if not converted and opened.mode not in ("CMYK", "L", "LAB"):
+        image, converted = to_srgb(image, profile)
+    return image, [TRANSPARENT] * transparent + [converted] * bool(converted)
+
+
+def _drafted(image: Image.Image, limits: Limits) -> bool:
+    """Have a JPEG of more pixels than allowed decoded at a half, a quarter or an eighth of its size.
+
+    A JPEG decoder can do that without ever holding the whole picture; no other can.
+    """
+    width, height = image.size
+    pixels = width * height
+    if image.format not in _DRAFTABLE or not limits.max_pixels < pixels <= limits.max_pixels * _DRAFT_FACTOR:
+        return False
+    scale = next(scale for scale in (2, 4, 8) if pixels <= limits.max_pixels * scale * scale)
+    # Never enlarged by rounding up: the decoder takes the largest scale that still covers the size asked for.
+    image.draft("RGB", (max(1, width // scale), max(1, height // scale)))
+    return True
 
 
 def _orientation(image: Image.Image) -> object:
@@ -133,12 +185,14 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 @contextmanager
-def _strict_pillow(limits: Limits) -> Iterator[None]:
+def _strict_pillow(limits: Limits, decoder: str) -> Iterator[None]:
     """Pillow with our pixel cap, its bomb warning an error, no patience with truncated files, and silent."""
     logger, silence = logging.getLogger("PIL"), logging.NullHandler()
     with _PILLOW, warnings.catch_warnings():
         kept = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = limits.max_pixels, False
+        # Pillow looks at the header's size, before anybody can ask for less of a JPEG.
+        most = limits.max_pixels * (_DRAFT_FACTOR if decoder == "JPEG" else 1)
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = most, False
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         logger.addHandler(silence)

@@ -36,12 +36,14 @@ def discover(
     exclude: Sequence[str] = (),
     limit: int | None = None,
     recursive: bool = True,
+    follow_links: bool = False,
     root: Path | None = None,
 ) -> Iterator[Found | Skipped]:
     """Files and folders in the order of their paths, each file once.
 
     Paths that were given are always ``Found`` unless a filter leaves them out: what is wrong with them is an error.
-    In a walk, links to files are followed, links to folders are not.
+    In a walk, links to files within the given folders are followed, links to other files only if that is asked for,
+    and links to folders never.
 
     Args:
         paths: files and folders.
@@ -49,6 +51,7 @@ def discover(
         exclude: no files and folders that match one of these patterns.
         limit: end after so many ``Found``.
         recursive: whether folders inside folders are walked.
+        follow_links: whether links to files may lead out of the given folders.
         root: what report paths are relative to; ``common_root(paths)`` when None.
 
     Yields:
@@ -59,7 +62,8 @@ def discover(
     """
     filters = Filters(include, exclude)
     given = [_absolute(path) for path in paths]
-    walk = _Walk(given, common_root(paths) if root is None else _absolute(root), filters, recursive=recursive)
+    base = common_root(paths) if root is None else _absolute(root)
+    walk = _Walk(given, base, filters, recursive=recursive, follow_links=follow_links)
     found = 0
     for item in walk.items():
         if limit is not None and found >= limit:
@@ -96,12 +100,15 @@ def read_list(stream_bytes: bytes, *, nul: bool) -> list[str]:
 class _Walk:
     """One run over everything that was given."""
 
-    def __init__(self, given: Sequence[Path], root: Path, filters: Filters, *, recursive: bool) -> None:
+    def __init__(
+        self, given: Sequence[Path], root: Path, filters: Filters, *, recursive: bool, follow_links: bool
+    ) -> None:
         self._root = root
         self._filters = filters
         self._recursive = recursive
         self._folders = {path for path in given if _is_folder(path)}
         self._files = set(given) - self._folders
+        self._inside_of = None if follow_links else [Path(os.path.realpath(path)) for path in sorted(self._folders)]
         self._seen: set[Path] = set()
 
     def items(self) -> Iterator[Found | Skipped]:
@@ -127,7 +134,7 @@ class _Walk:
         def enter(folder: Path, rules: tuple[IgnoreFile, ...]) -> Iterator[Found | Skipped]:
             self._seen.add(folder)
             try:
-                entries = entries_of(folder)
+                entries = entries_of(folder, self._inside_of)
             except OSError as fault:
                 yield self._closed_folder(folder, fault)
                 return

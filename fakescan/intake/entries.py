@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _WINDOWS_HIDDEN = 2
+_OUTSIDE = "a link to a file outside of what is scanned: --follow-links follows it"
 _SPECIAL = {
     stat.S_IFIFO: "a named pipe, not a file",
     stat.S_IFSOCK: "a socket, not a file",
@@ -32,11 +33,12 @@ class Entry:
     """Why it is no file that could be examined, or None."""
 
 
-def entries_of(folder: Path) -> Iterator[Entry]:
+def entries_of(folder: Path, inside: Sequence[Path] | None = None) -> Iterator[Entry]:
     """Entries in the order in which their full paths sort: a folder by its name and the separator after it.
 
     Args:
         folder: the folder.
+        inside: resolved folders that links to files must lead into; None: they may lead anywhere.
 
     Raises:
         OSError: when it cannot be listed.
@@ -50,10 +52,10 @@ def entries_of(folder: Path) -> Iterator[Entry]:
 
     with os.scandir(folder) as listing:
         items = sorted(listing, key=key)
-    return (_entry(folder / item.name, item) for item in items)
+    return (_entry(folder / item.name, item, inside) for item in items)
 
 
-def _entry(path: Path, item: os.DirEntry[str]) -> Entry:
+def _entry(path: Path, item: os.DirEntry[str], inside: Sequence[Path] | None) -> Entry:
     hidden = item.name.startswith(".")
     try:
         about = item.stat(follow_symlinks=False)
@@ -61,7 +63,7 @@ def _entry(path: Path, item: os.DirEntry[str]) -> Entry:
         return Entry(path, False, hidden, f"cannot be looked at: {fault.strerror or 'unknown reason'}")
     hidden = hidden or bool(getattr(about, "st_file_attributes", 0) & _WINDOWS_HIDDEN)
     if _is_link(about):
-        return Entry(path, False, hidden, _link_trouble(path))
+        return Entry(path, False, hidden, _link_trouble(path, inside))
     if stat.S_ISDIR(about.st_mode):
         return Entry(path, True, hidden, None)
     return Entry(path, False, hidden, _special(about.st_mode))
@@ -73,7 +75,7 @@ def _is_link(about: os.stat_result) -> bool:
     return stat.S_ISLNK(about.st_mode) or (junction is not None and getattr(about, "st_reparse_tag", 0) == junction)
 
 
-def _link_trouble(path: Path) -> str | None:
+def _link_trouble(path: Path, inside: Sequence[Path] | None) -> str | None:
     """Why a link is not followed, or None when it leads to a regular file."""
     try:
         target = path.stat()
@@ -85,7 +87,9 @@ def _link_trouble(path: Path) -> str | None:
         return f"a link whose target cannot be looked at: {fault.strerror or 'unknown reason'}"
     if not stat.S_ISDIR(target.st_mode):
         special = _special(target.st_mode)
-        return None if special is None else f"a link to {special}"
+        if special is not None:
+            return f"a link to {special}"
+        return None if inside is None or _leads_into(path, inside) else _OUTSIDE
     try:
         loops = path.resolve() in path.parent.resolve().parents or path.resolve() == path.parent.resolve()
     except (OSError, RuntimeError):
@@ -93,6 +97,14 @@ def _link_trouble(path: Path) -> str | None:
     if loops:
         return "a link that leads back to a folder around it"
     return "a link to a folder: give the folder itself to scan it"
+
+
+def _leads_into(path: Path, folders: Sequence[Path]) -> bool:
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError):
+        return False
+    return any(folder in target.parents for folder in folders)
 
 
 def _special(mode: int) -> str | None:

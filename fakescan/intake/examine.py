@@ -13,6 +13,7 @@ from pathlib import PurePath
 from time import perf_counter
 
 from fakescan.core.records import Evidence, EvidenceStatus, Failure, ImageRecord, SourceFile
+from fakescan.core.views import Views
 from fakescan.intake import identify
 from fakescan.intake.decode import DecodedImage, decode, out_of_memory
 from fakescan.intake.limits import Limits
@@ -144,14 +145,26 @@ class Examination:
             return Examined(ImageRecord(self._file), tuple(found), None, self._failure, timings)
         image = self._picture.image
         record = ImageRecord(
-            self._file, image.width_px, image.height_px, image.frame_count, image.orientation, image.kind
+            self._file,
+            image.width_px,
+            image.height_px,
+            image.frame_count,
+            image.orientation,
+            image.kind,
+            image.phash,
         )
         evidence = (*found, *_notes(image))
         return Examined(record, evidence, image, None, {**timings, "decode": self._picture.elapsed_s})
 
 
 def examine_steps(
-    source: str | bytes, name: str, limits: Limits, readers: Readers, tell: Callable[[Step], None]
+    source: str | bytes,
+    name: str,
+    limits: Limits,
+    readers: Readers,
+    tell: Callable[[Step], None],
+    *,
+    views: Views | None = None,
 ) -> None:
     """Examine a file and tell each step as soon as it is done. The last one is a ``Pictured`` or a ``Failure``.
 
@@ -161,14 +174,22 @@ def examine_steps(
         limits: what the file may cost.
         readers: evidence readers that are asked, in order.
         tell: called with each step.
+        views: what is kept of the picture; None: all of it.
     """
     try:
-        _examine(source, name, limits, readers, tell)
+        _examine(source, name, limits, readers, tell, views)
     except MemoryError:
         tell(out_of_memory())
 
 
-def _examine(source: str | bytes, name: str, limits: Limits, readers: Readers, tell: Callable[[Step], None]) -> None:
+def _examine(
+    source: str | bytes,
+    name: str,
+    limits: Limits,
+    readers: Readers,
+    tell: Callable[[Step], None],
+    views: Views | None,
+) -> None:
     started = perf_counter()
     allowed = limits.max_file_bytes
     data = checked(source, allowed) if isinstance(source, bytes) else read_file(source, allowed)
@@ -184,7 +205,7 @@ def _examine(source: str | bytes, name: str, limits: Limits, readers: Readers, t
         evidence = _read_evidence(reader, spec, file, data)
         tell(ReaderDone(reader, evidence, perf_counter() - started))
     started = perf_counter()
-    image = decode(data, name=base, limits=limits, sha256=digest)
+    image = decode(data, name=base, limits=limits, sha256=digest, views=views)
     if isinstance(image, Failure):
         tell(image)
         return

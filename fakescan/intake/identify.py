@@ -22,14 +22,19 @@ _DECODERS = {
     "image/tiff": "TIFF",
     "image/bmp": "BMP",
     "image/avif": "AVIF",
+    "image/heic": "HEIF",
+    "image/heif": "HEIF",
     "image/x-portable-anymap": "PPM",
 }
-"""Pillow's decoder by media type: the whole allow-list. MPO files are JPEG files and decoded as such.
+"""Pillow's decoder by media type: the whole allow-list. MPO files are JPEG files and decoded as such. HEIF is there
+with the extra ``heic`` (pillow-heif), AVIF where Pillow was built with it, as its wheels are.
 
 Left out on purpose: ICO (icons, not pictures), JPEG 2000 and PSD (rare, decoders with a history of faults), EPS
-(Pillow starts Ghostscript), and the two dozen legacy formats that Pillow would also open.
+(Pillow starts Ghostscript), JPEG XL (the plugin with wheels is under the GPL), camera raw (what is in it is no
+picture yet, and the preview beside it is another picture), and the two dozen legacy formats that Pillow would open.
 """
 
+_HEIF = "HEIF"
 _NAMES = {
     "image/heic": "HEIC",
     "image/heif": "HEIF",
@@ -53,8 +58,9 @@ _NAMES = {
     "text/plain": "a text file",
 }
 _HINTS = {
-    "image/heic": "export it as JPEG in full size (Photos, Preview or another program that opens HEIC)",
-    "image/heif": "export it as JPEG in full size (Photos, Preview or another program that opens HEIF)",
+    "image/heic": "pip install 'fakescan-forensics[heic]', or export it as JPEG in full size",
+    "image/heif": "pip install 'fakescan-forensics[heic]', or export it as JPEG in full size",
+    "image/jxl": "convert it to PNG in full size (djxl of libjxl does it)",
     "image/avif": "install a build of Pillow with AVIF, or convert it to PNG",
     "image/x-raw": "export it as JPEG or TIFF in full size with a raw converter",
     "image/x-adobe-dng": "export it as JPEG or TIFF in full size with a raw converter",
@@ -185,7 +191,7 @@ def identify(head: bytes, name: str = "") -> Format | Failure:
     """
     media_type = sniff(head, name)
     decoder = _DECODERS.get(media_type or "")
-    if media_type is not None and decoder in decoders():
+    if media_type is not None and (decoder in decoders() or (decoder == _HEIF and heif_is_there())):
         return Format(media_type, decoder)
     if media_type is None:
         if named_like_an_image(name):
@@ -207,6 +213,19 @@ def decoders() -> frozenset[str]:
 
     Image.init()
     return frozenset(decoder for decoder in _DECODERS.values() if decoder in Image.OPEN)
+
+
+@cache
+def heif_is_there() -> bool:
+    """Whether HEIF can be decoded; loads its library, and so is only asked when such a file is met."""
+    try:
+        from pillow_heif import options, register_heif_opener
+    except ImportError:
+        return False
+    # Threads of the decoder would each take address space of their own.
+    options.DECODE_THREADS = 1
+    register_heif_opener(thumbnails=False)
+    return True
 
 
 def _tiff_kind(head: bytes, name: str) -> str:

@@ -86,13 +86,17 @@ class IgnoreFile:
 
 
 def read_ignore_file(path: Path, folder: str) -> IgnoreFile | None:
-    """The patterns of a ``.fakescanignore``, or None when it is no regular file or cannot be read.
+    """The patterns of a ``.fakescanignore``, or None when it is a link, no regular file, or cannot be read.
+
+    A link is not followed: reports quote patterns, and it might lead to somebody's secrets.
 
     Args:
         path: the file.
         folder: path of the folder that it lies in, relative, POSIX.
     """
     try:
+        if path.is_symlink():
+            return None
         content = read_head(path, _MAX_FILE_BYTES)
     except (OSError, ValueError):
         return None

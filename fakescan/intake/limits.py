@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 _MIB = 1024 * 1024
@@ -21,6 +22,9 @@ class Limits:
     """Wall time for reading, evidence and decoding together; enforced only where a worker process is used."""
     memory_bytes: int | None = None
     """Address space of a worker process where the system can limit it; None: enough for ``max_pixels``."""
+    watch_memory: bool | None = None
+    """Whether the parent measures and ends worker processes instead of the system refusing them memory; None: where
+    the system keeps no limit (everywhere but on Linux)."""
 
     def __post_init__(self) -> None:
         """Refuse bounds that nothing could satisfy.
@@ -31,6 +35,21 @@ class Limits:
         bounds = (self.max_file_bytes, self.max_pixels, self.max_short_side_px, self.memory_bytes)
         if any(bound is not None and bound < 1 for bound in bounds) or not self.timeout_s > 0:
             raise ValueError("limits must be above zero")
+
+    @property
+    def reader_timeout_s(self) -> float:
+        """What a single evidence reader may take: if it hangs, there is still time for the picture."""
+        return self.timeout_s / 3
+
+    @property
+    def watched_bytes(self) -> int | None:
+        """What a worker may hold in memory when it is measured, or None when the system limits its address space.
+
+        Less than the address space, which also counts code and what was never touched, and with room for what is
+        allocated between two measurements.
+        """
+        watched = not sys.platform.startswith("linux") if self.watch_memory is None else self.watch_memory
+        return self.address_space_bytes * 7 // 8 if watched else None
 
     @property
     def address_space_bytes(self) -> int:

@@ -80,6 +80,16 @@ def turned(image: Image.Image, orientation: int | None) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
+def turned_size(size_px: tuple[int, int], orientation: int | None) -> tuple[int, int]:
+    """Width and height of a picture the right way up.
+
+    Args:
+        size_px: width and height as stored.
+        orientation: EXIF orientation 1 to 8, or None.
+    """
+    return size_px[::-1] if (orientation or 1) >= 5 else size_px
+
+
 def fitted(image: Image.Image, short_side_px: int | None) -> Image.Image:
     """A picture scaled down, never up, until its short side is at most so long.
 

@@ -7,17 +7,21 @@ import os
 import queue
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
 from fakescan.core.records import Failure
+from fakescan.core.views import Views
 from fakescan.errors import FakescanError
 from fakescan.intake.decode import DecodedImage, out_of_memory
 from fakescan.intake.discover import Found
 from fakescan.intake.examine import Examination, Examined, Readers, examine_steps
 from fakescan.intake.limits import Limits
 from fakescan.intake.read import size_of
+from fakescan.intake.watch import Ended
 from fakescan.intake.worker import Worker, WorkerDiedError
 
 _FILES_PER_WORKER = 500
@@ -62,6 +66,8 @@ class DecodePool:
         self._alive: set[Worker] = set()
         self._lock = threading.Lock()
         self._closed = False
+        self.views: Views | None = None
+        """What is kept of each picture from now on; None: all of it. May be changed at any time."""
         for _ in range(processes):
             self._seats.put(None)
 
@@ -115,45 +121,50 @@ class DecodePool:
         size_bytes = len(source) if isinstance(source, bytes) else size_of(source)
         gathered = Examination(name, readers, size_bytes)
         if self._in_process:
-            examine_steps(source, name, self._limits, readers, gathered.add)
+            examine_steps(source, name, self._limits, readers, gathered.add, views=self.views)
             return gathered.result()
         self._ask_until_settled(source, name, gathered, readers)
         return gathered.result()
 
     def _ask_until_settled(self, source: str | bytes, name: str, gathered: Examination, readers: Readers) -> None:
-        """Ask processes until one answers or the file has shown that it is to blame."""
+        """Ask processes until one answers or the file has shown that it is to blame.
+
+        However many of them the file costs, they have one time limit together.
+        """
         anew = False
+        left_s = self._limits.timeout_s
         while True:
             with self._seat(anew=anew) as worker:
-                used = worker.files > 0
-                died = self._ask(
-                    worker, source, name, gathered, {left: readers[left] for left in gathered.readers_left}
-                )
+                used, asked_at = worker.files > 0, monotonic()
+                open_readers = {reader: readers[reader] for reader in gathered.readers_left}
+                died = self._ask(worker, source, name, gathered, open_readers, left_s)
+                left_s -= monotonic() - asked_at
             if self._closed:
                 raise _ended()
             if died is None:
                 return
             # A file is only blamed by a process of its own: what others left behind may have killed this one.
             anew = True
-            if used and not died.timed_out:
+            if left_s > 0 and used and died.why is not Ended.TIME:
                 continue
-            if gathered.is_read and gathered.readers_left:
+            if left_s > 0 and gathered.is_read and gathered.readers_left:
                 # It died over the metadata: the picture is still to be had.
                 gathered.skip_reader(gathered.readers_left[0])
                 continue
-            gathered.add(_timeout(self._limits) if died.timed_out else _crashed())
+            gathered.add(_blame(died.why if left_s > 0 else Ended.TIME, self._limits))
             return
 
     def _ask(
-        self, worker: Worker, source: str | bytes, name: str, gathered: Examination, readers: Readers
+        self, worker: Worker, source: str | bytes, name: str, gathered: Examination, readers: Readers, timeout_s: float
     ) -> WorkerDiedError | None:
         used = worker.files > 0
         body = source if isinstance(source, bytes) else b""
+        request = _request(source, name, readers, self.views)
         try:
-            with contextlib.closing(worker.steps(_request(source, name, readers), body)) as steps:
+            with contextlib.closing(worker.steps(request, body, timeout_s=timeout_s)) as steps:
                 for step in steps:
                     if used and step == out_of_memory():
-                        return WorkerDiedError(timed_out=False)
+                        return WorkerDiedError(None)
                     gathered.add(step)
         except WorkerDiedError as death:
             return death
@@ -194,7 +205,7 @@ class DecodePool:
         worker.kill()
 
 
-def _request(source: str | bytes, name: str, readers: Readers) -> dict[str, Any]:
+def _request(source: str | bytes, name: str, readers: Readers, views: Views | None) -> dict[str, Any]:
     by_path = isinstance(source, str)
     return {
         # As bytes: the other process may think differently about the encoding of file names.
@@ -202,11 +213,19 @@ def _request(source: str | bytes, name: str, readers: Readers) -> dict[str, Any]
         "size_bytes": None if by_path else len(source),
         "name": name,
         "readers": dict(readers),
+        "views": None if views is None else asdict(views),
     }
 
 
 def _ended() -> FakescanError:
     return FakescanError("the decoding processes were ended", "start the scan again")
+
+
+def _blame(why: Ended | None, limits: Limits) -> Failure:
+    """What is said of a file that processes died over."""
+    if why is Ended.MEMORY:
+        return out_of_memory()
+    return _timeout(limits) if why is Ended.TIME else _crashed()
 
 
 def _timeout(limits: Limits) -> Failure:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from fakescan.core.records import Evidence, EvidenceStatus, Failure, ImageKind, Strength, Supports
+from fakescan.core.views import Views
 from fakescan.intake.decode import DecodedImage
 from fakescan.intake.examine import FileRead, Pictured, ReaderDone, Step
 
@@ -113,12 +114,13 @@ def send_step(stream: BinaryIO, step: Step) -> None:
             send(stream, {"is": "failure", **_plain(step)})
 
 
-def receive_step(stream: BinaryIO, max_pixels: int) -> Step | None:
+def receive_step(stream: BinaryIO, max_pixels: int, views: Views | None = None) -> Step | None:
     """Read a step; None at the end of the file's steps.
 
     Args:
         stream: the pipe.
         max_pixels: larger pictures cannot come from an honest process.
+        views: what was asked for of the picture; None: all of it.
 
     Raises:
         WireError: when the other side is gone or does not keep to the form.
@@ -135,15 +137,15 @@ def receive_step(stream: BinaryIO, max_pixels: int) -> Step | None:
                 items = tuple(_evidence(item) for item in header["items"])
                 return ReaderDone(str(header["reader"]), items, float(header["elapsed_s"]))
             case "picture":
-                return _picture(stream, header, max_pixels)
+                return _picture(stream, header, max_pixels, views)
             case "failure":
                 return Failure(**header)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         pass
     raise WireError
 
 
-_IMAGE_FACTS = ("sha256", "width_px", "height_px", "frame_count", "orientation", "notes", "kind")
+_IMAGE_FACTS = ("sha256", "width_px", "height_px", "frame_count", "orientation", "notes", "kind", "phash")
 
 
 def _plain(record: Any) -> dict[str, Any]:
@@ -161,17 +163,28 @@ def _evidence(item: Mapping[str, Any]) -> Evidence:
     )
 
 
-def _picture(stream: BinaryIO, header: Mapping[str, Any], max_pixels: int) -> Pictured:
+def _picture(stream: BinaryIO, header: Mapping[str, Any], max_pixels: int, views: Views | None) -> Pictured:
     width, height = (int(side) for side in header["size_px"])
-    if min(width, height) < 1 or width * height > max_pixels:
+    if min(width, height) < 1 or width * height > (max_pixels if views is None else views.pixels):
+        raise WireError
+    if views is not None and (width, height) != views.strip_px:
         raise WireError
     image = Image.new("RGB", (width, height))
     for top, rows in _strips(width, height):
         pixels = receive_bytes(stream, width * rows * _PIXEL_BYTES)
         image.paste(Image.frombuffer("RGB", (width, rows), pixels, "raw", "RGB", 0, 1), (0, top))
-    facts = {name: header[name] for name in _IMAGE_FACTS}
-    kind = None if facts["kind"] is None else ImageKind(facts["kind"])
-    decoded = DecodedImage(image, **{**facts, "kind": kind, "notes": tuple(facts["notes"])})
+    decoded = DecodedImage(
+        image,
+        str(header["sha256"]),
+        int(header["width_px"]),
+        int(header["height_px"]),
+        int(header["frame_count"]),
+        None if header["orientation"] is None else int(header["orientation"]),
+        tuple(str(note) for note in header["notes"]),
+        None if header["kind"] is None else ImageKind(header["kind"]),
+        None if header["phash"] is None else str(header["phash"]),
+        views,
+    )
     return Pictured(decoded, float(header["elapsed_s"]))
 
 

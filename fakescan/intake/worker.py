@@ -12,15 +12,17 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import asdict
+from time import monotonic
 from typing import Any, BinaryIO
 
+from fakescan.core.views import Views
 from fakescan.errors import FakescanError
 from fakescan.intake import wire
-from fakescan.intake.examine import Step
+from fakescan.intake.examine import FileRead, ReaderDone, Step
 from fakescan.intake.limits import Limits
+from fakescan.intake.watch import Ended, Watch
 
 _START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 5.0
@@ -31,12 +33,12 @@ class WorkerDiedError(Exception):
     """The process ended in the middle of a file.
 
     Args:
-        timed_out: whether it was ended because the file took too long.
+        why: what it was ended for, or None when it died by itself.
     """
 
-    def __init__(self, *, timed_out: bool) -> None:
-        super().__init__("timeout" if timed_out else "died")
-        self.timed_out = timed_out
+    def __init__(self, why: Ended | None) -> None:
+        super().__init__(why or "died")
+        self.why = why
 
 
 class Worker:
@@ -52,15 +54,13 @@ class Worker:
             FakescanError: when it does not start.
         """
         self._limits = limits
-        self._lock = threading.Lock()
-        self._watched: object | None = None
-        self._timed_out = False
         self.files = 0
         """Files that it was asked about."""
         try:
             self._process = _started()
         except OSError as fault:
             raise _cannot_start(fault.strerror or type(fault).__name__) from None
+        self._watch = Watch(self._process, limits.watched_bytes)
         try:
             self._greet()
         except BaseException:
@@ -72,36 +72,48 @@ class Worker:
         """Whether the process runs."""
         return self._process.poll() is None
 
-    def steps(self, request: dict[str, Any], body: bytes = b"") -> Generator[Step, None, None]:
+    def steps(
+        self, request: dict[str, Any], body: bytes = b"", *, timeout_s: float | None = None
+    ) -> Generator[Step, None, None]:
         """Ask about a file.
 
         Args:
-            request: path, name and readers.
+            request: path, name, readers and views.
             body: the file's bytes where the parent has them.
+            timeout_s: what all of it may take; None: what the limits allow a file.
 
         Yields:
             Each step of its examination.
 
         Raises:
-            WorkerDiedError: when the process dies, or is ended at the time limit.
+            WorkerDiedError: when the process dies, or is ended at a limit.
         """
         self.files += 1
         finished = False
+        end = monotonic() + (self._limits.timeout_s if timeout_s is None else timeout_s)
+        readers_left = len(request["readers"])
+        views = None if request["views"] is None else Views(**request["views"])
         try:
-            with self._deadline(self._limits.timeout_s):
-                wire.send(self._input, request, body)
-                while (step := wire.receive_step(self._output, self._limits.max_pixels)) is not None:
-                    yield step
+            self._watch.until(end)
+            wire.send(self._input, request, body)
+            while (step := wire.receive_step(self._output, self._limits.max_pixels, views)) is not None:
+                readers_left -= isinstance(step, ReaderDone)
+                if isinstance(step, FileRead | ReaderDone):
+                    reader_end = monotonic() + self._limits.reader_timeout_s
+                    self._watch.until(min(end, reader_end) if readers_left else end)
+                yield step
             finished = True
         except (wire.WireError, OSError, ValueError):
-            raise WorkerDiedError(timed_out=self._timed_out) from None
+            raise WorkerDiedError(self._watch.ended) from None
         finally:
+            self._watch.until(None)
             # Whoever stops in the middle leaves a process that still talks about this file.
-            if not finished or self._timed_out:
+            if not finished or self._watch.ended:
                 self.kill()
 
     def kill(self) -> None:
         """End the process now, and wait until it is gone."""
+        self._watch.close()
         with contextlib.suppress(OSError):
             self._process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -121,36 +133,16 @@ class Worker:
 
     def _greet(self) -> None:
         try:
-            with self._deadline(_START_TIMEOUT_S):
-                wire.send(self._input, {"limits": asdict(self._limits)})
-                ready = wire.receive(self._output) == wire.READY
+            self._watch.until(monotonic() + _START_TIMEOUT_S)
+            wire.send(self._input, {"limits": asdict(self._limits)})
+            ready = wire.receive(self._output) == wire.READY
         except (wire.WireError, OSError, ValueError):
             ready = False
-        if not ready:
-            state = "took too long" if self._timed_out else "ended at once"
-            raise _cannot_start(f"it {state}")
-
-    @contextlib.contextmanager
-    def _deadline(self, seconds_s: float) -> Iterator[None]:
-        """End the process when the block takes longer: its closed pipe then wakes whoever reads from it."""
-        watched = object()
-
-        def expire() -> None:
-            with self._lock:
-                if self._watched is watched:
-                    self._timed_out = True
-                    self._process.kill()
-
-        self._watched = watched
-        timer = threading.Timer(seconds_s, expire)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
         finally:
-            with self._lock:
-                self._watched = None
-            timer.cancel()
+            self._watch.until(None)
+        if not ready:
+            state = "took too long" if self._watch.ended is Ended.TIME else "ended at once"
+            raise _cannot_start(f"it {state}")
 
 
 def _started() -> subprocess.Popen[bytes]:

@@ -13,9 +13,11 @@ from fakescan.core.policy import Judge
 from fakescan.core.records import Assessed, Evidence, Failure, ImageRecord, ImageResult, Label, Prediction
 from fakescan.core.result_schema import MODEL_STEP
 from fakescan.core.schema import calibration_to_dict
+from fakescan.core.views import Views
 from fakescan.errors import ModelError
+from fakescan.intake.decode import DecodedImage
 from fakescan.intake.examine import Examined
-from fakescan.protocols import Engine, RgbImage
+from fakescan.protocols import Engine, SeesViews
 from fakescan.store.journal import Journal, run_key
 
 
@@ -35,7 +37,7 @@ class _Waiting:
 class _Group:
     """A picture for the model, and every file that holds the same bytes."""
 
-    image: RgbImage
+    image: DecodedImage
     files: list[_Waiting]
     triage: Prediction | None = None
 
@@ -78,6 +80,11 @@ class Line:
         """How many pictures the model wants at once; 0 before it is loaded."""
         return self._engine.batch_size if self._engine else 0
 
+    @property
+    def views(self) -> Views | None:
+        """All that the model sees of a picture; None before it is loaded, or when it wants the whole."""
+        return self._engine.views if isinstance(self._engine, SeesViews) else None
+
     def feed(self, examined: Examined) -> Iterator[list[ImageResult]]:
         """Take a file.
 
@@ -101,7 +108,7 @@ class Line:
         if known is not None:
             yield self._kept([self._assessed(waiting, replace(known, elapsed_s=0.0))])
             return
-        self._first[digest] = _Group(examined.image, [waiting])
+        self._first[digest] = _Group(_kept_of(examined.image, self.views), [waiting])
         yield from self._run_full(max(1, engine.batch_size))
 
     def finish(self) -> Iterator[list[ImageResult]]:
@@ -218,17 +225,21 @@ def key_of(engine: Engine, options: ScanOptions) -> str:
     return run_key(parts)
 
 
-def pixels_of(record: ImageRecord) -> int:
-    """How many pixels a file's picture has; 0 when there is none.
+def pixels_of(image: DecodedImage | None) -> int:
+    """How many pixels are held of a picture; 0 when there is none.
 
     Args:
-        record: the file and its picture.
+        image: the picture.
     """
-    return (record.width_px or 0) * (record.height_px or 0)
+    return 0 if image is None else image.image.width * image.image.height
 
 
 def _pixels(groups: Mapping[str, _Group]) -> int:
-    return sum(pixels_of(group.files[0].record) for group in groups.values())
+    return sum(pixels_of(group.image) for group in groups.values())
+
+
+def _kept_of(image: DecodedImage, views: Views | None) -> DecodedImage:
+    return image if views is None else image.seen_through(views)
 
 
 def _checked(outcome: Prediction | Failure) -> Prediction | Failure:

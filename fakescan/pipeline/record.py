@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from fakescan.core.duplicates import compared
 from fakescan.core.records import ImageResult, Scan, Skipped
 from fakescan.core.schema import scan_from_json
 from fakescan.protocols import Engine
@@ -52,7 +53,7 @@ class Record:
         Args:
             results: all of them, in any order.
         """
-        return self._ended(replace(self._scan, results=_by_path(results)))
+        return self._ended(replace(self._scan, results=compared(_by_path(results))))
 
     def interrupted(self, paths: Sequence[str]) -> Scan:
         """The scan of a run that was stopped: what its journal holds on the files that it was to examine.
@@ -66,7 +67,7 @@ class Record:
             scan = replace(scan, model=self._earlier.model, calibration=self._earlier.calibration)
         wanted = set(paths)
         kept = self._journal.results(self._journal.about("run_key") or "")
-        results = _by_path(result for result in kept if result.record.file.path in wanted)
+        results = compared(_by_path(result for result in kept if result.record.file.path in wanted))
         left = wanted.difference(result.record.file.path for result in results)
         skipped = sorted((*scan.skipped, *(Skipped(path, _NOT_REACHED) for path in left)), key=lambda item: item.path)
         return self._ended(replace(scan, results=results, skipped=tuple(skipped), interrupted=True))

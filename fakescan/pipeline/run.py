@@ -25,8 +25,6 @@ from fakescan.version import __version__
 LoadEngine = Callable[[], Engine]
 Results = Generator[ImageResult, None, None]
 
-_FIRST_AHEAD = 8
-"""Pictures decoded ahead before the model says how many it wants at once."""
 _MAX_PIXELS_AHEAD = 100_000_000
 """About 300 MB: with large pictures, fewer are decoded ahead."""
 
@@ -107,8 +105,9 @@ def _through(line: Line, sources: Sources, options: ScanOptions, observer: Obser
     ahead = LookAhead(
         sources.examine,
         workers=workers,
-        ahead=workers + (options.batch_size or _FIRST_AHEAD),
-        weigh=lambda examined: pixels_of(examined.record),
+        # One by one until the model is there and has said what it looks at: whole pictures are large.
+        ahead=1,
+        weigh=lambda examined: pixels_of(examined.image),
         max_weight=_MAX_PIXELS_AHEAD,
     )
     total, done = len(sources.files), 0
@@ -117,7 +116,9 @@ def _through(line: Line, sources: Sources, options: ScanOptions, observer: Obser
         with closing(ahead.results(sources.files)) as stream:
             for examined in stream:
                 yield from line.feed(examined)
-                ahead.ahead = max(ahead.ahead, workers + line.batch_size)
+                if line.batch_size:
+                    sources.keep(line.views)
+                    ahead.ahead = max(ahead.ahead, workers + line.batch_size)
         yield from line.finish()
 
     with closing(batches()) as stream:

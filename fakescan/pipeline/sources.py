@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fakescan.core.options import ScanOptions
 from fakescan.core.records import Failure, ImageRecord, Skipped, SourceFile
+from fakescan.core.views import Views
 from fakescan.errors import FakescanError
 from fakescan.evidence import readers_with
 from fakescan.intake.discover import Found, common_root, discover
@@ -36,6 +37,8 @@ class Sources:
     """How many files can be examined at once."""
     examine: Callable[[Found], Examined]
     """Everything about a file but the model's answer; safe to call from several threads."""
+    keep: Callable[[Views | None], None]
+    """Told what the model looks at of each picture, so that nothing else is carried and held; None: all of it."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -57,7 +60,8 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
     changed = changed_since(options.changed_since, common_root(options.paths)) if options.changed_since else None
     files: list[Found] = []
     skipped: list[Skipped] = []
-    for item in discover(options.paths, include=options.include, exclude=options.exclude):
+    found = discover(options.paths, include=options.include, exclude=options.exclude, follow_links=options.follow_links)
+    for item in found:
         if isinstance(item, Skipped):
             skipped.append(item)
         elif changed is not None and Path(os.path.realpath(item.absolute)) not in changed:
@@ -70,12 +74,17 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
     readers = readers_with(options.trust_list)
     limits = Limits(options.max_file_bytes, options.max_pixels, timeout_s=options.file_timeout_s)
     with DecodePool(workers, limits, readers) as pool:
+
+        def keep(views: Views | None) -> None:
+            pool.views = views
+
         yield Sources(
             root=str(common_root(options.paths)),
             files=tuple(sorted(files, key=lambda found: found.path)),
             skipped=tuple(sorted(skipped, key=lambda item: item.path)),
             workers=workers,
             examine=lambda found: _examined(pool, found),
+            keep=keep,
         )
 
 

@@ -45,6 +45,9 @@ KIND_WORDS: Mapping[ImageKind | None, str] = {
     ImageKind.PHOTO: "photograph",
     ImageKind.ART: "drawing or artwork",
     ImageKind.SCREENSHOT: "screenshot or graphic",
+    ImageKind.DOCUMENT: "document or text",
+    ImageKind.COMPOSITE: "several pictures in one",
+    ImageKind.UPSCALED: "picture scaled up from a much smaller one",
     ImageKind.TINY: "very small picture",
     None: "kind not determined",
 }

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fakescan.model.images import View
+from fakescan.core.views import View
 
 Task = Literal["words", "probe", "caption", "joint"]
 Trainable = Literal["projector", "language", "vision"]

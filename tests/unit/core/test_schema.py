@@ -52,7 +52,8 @@ def test_a_report_fits_its_schema(whole: Scan) -> None:
 
 def test_members_are_those_of_the_contract(whole: Scan) -> None:
     document = scan_to_dict(whole)
-    assert list(document) == ["schema_version", "tool", "scan", "model", "calibration", "summary", "results", "skipped"]
+    contract = ["schema_version", "tool", "scan", "model", "calibration", "summary", "results", "skipped"]
+    assert list(document) == [*contract, "clusters"]
     first, last = document["results"][0], document["results"][-1]
     assert first["status"] == "assessed"
     assert first["stages"] == {

@@ -12,6 +12,7 @@ from PIL import Image
 
 from fakescan import engines
 from fakescan.core.records import Calibration, Failure, Label, LogitPair, Prediction, ScoreKind, Stage
+from fakescan.core.views import Views
 from fakescan.engines import device as device_module
 from fakescan.engines.choosing import Greedy
 from fakescan.engines.device import choose_placement
@@ -29,6 +30,7 @@ class Picture:
         rng = np.random.default_rng(number)
         self.image = Image.fromarray(rng.integers(0, 255, (30 + 9 * number, 50, 3), dtype=np.uint8))
         self.sha256 = f"{number:064d}"
+        self.views: Views | None = None
 
 
 PICTURES = [Picture(number) for number in range(5)]

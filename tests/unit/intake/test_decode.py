@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageFile
+from PIL import Image, ImageChops, ImageFile
 
 from fakescan.core.records import Failure, ImageKind
-from fakescan.intake.decode import ANIMATED, BAD_ORIENTATION, DEEP, TRANSPARENT, DecodedImage, decode
+from fakescan.intake.decode import ANIMATED, BAD_ORIENTATION, DEEP, HUGE, TRANSPARENT, DecodedImage, decode
 from fakescan.intake.identify import decoders
 from fakescan.intake.limits import Limits
 
@@ -209,7 +209,7 @@ def test_truncated_files_stay_errors_whatever_others_have_set(monkeypatch: pytes
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
 
-@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG"])
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP", "TIFF"])
 def test_the_pixel_limit_is_checked_before_decoding(kind: str) -> None:
     data = saved(Image.new("L", (300, 200)).convert("RGB"), kind)
     header_only = data[: max(100, len(data) // 4)] if kind in ("PNG", "BMP") else data
@@ -230,6 +230,44 @@ def test_pillows_own_limits_are_not_touched_and_no_warning_escapes() -> None:
         failed(saved(Image.new("1", (4000, 3000))), limits=Limits(max_pixels=7_000_000))
     assert said == []
     assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_huge_jpeg_is_decoded_at_a_reduced_size() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(gradient(800, 600), "JPEG", exif=exif, quality=95)
+    limits = Limits(max_pixels=150_000)
+    found = decoded(data, limits=limits)
+    assert found.image.size == (300, 400)
+    assert (found.width_px, found.height_px) == (600, 800)
+    assert HUGE in found.notes
+    whole = decoded(data)
+    assert HUGE not in whole.notes
+    expected = whole.image.resize((300, 400), Image.Resampling.BOX)
+    difference = ImageChops.difference(found.image, expected).convert("L").histogram()
+    assert sum(difference[8:]) == 0
+    # The next bound: what even four times the allowed pixels do not cover is a bomb.
+    assert failed(data, limits=Limits(max_pixels=100_000)).code == "too-many-pixels"
+    assert failed(saved(gradient(800, 600), "PNG"), limits=limits).code == "too-many-pixels"
+
+
+def test_heic() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    out = BytesIO()
+    pillow_heif.from_pillow(gradient(160, 120)).save(out, quality=90)
+    found = decoded(out.getvalue(), name="a.heic")
+    assert found.image.size == (160, 120)
+    difference = ImageChops.difference(found.image, gradient(160, 120)).convert("L").histogram()
+    assert sum(difference[24:]) == 0
+    assert failed(out.getvalue(), limits=Limits(max_pixels=10_000)).code == "too-many-pixels"
+    assert failed(out.getvalue()[:-400]).hint
+
+
+def test_without_its_extra_heic_is_said_to_be_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fakescan.intake.identify.heif_is_there", lambda: False)
+    failure = failed(b"\0\0\0\x18ftypheic\0\0\0\0heic", name="a.heic")
+    assert failure.code == "unsupported-format"
+    assert "fakescan-forensics[heic]" in failure.hint
 
 
 def test_text_that_unpacks_without_end_is_an_error() -> None:
@@ -274,7 +312,7 @@ def test_memory_follows_the_pixels() -> None:
 
 def test_reference_files(shared: Path) -> None:
     """Hostile and odd files decode or fail with a clear reason, as plain Pillow would; bombs fail."""
-    bombs = {"bomb_12000x12000.jpg", "bomb_16000x11000.webp", "bomb_65535x65535.gif", "bomb_header_only_2e31.png"}
+    bombs = {"bomb_16000x11000.webp", "bomb_65535x65535.gif", "bomb_header_only_2e31.png"}
     for path in sorted((shared / "corpus").glob("*/*")):
         if path.parent.name in ("hostile", "formats") and path.name != "bomb_apng_300x2000x2000.png":
             result = decode(path.read_bytes(), name=path.name)

@@ -165,8 +165,9 @@ def test_links(tmp_path: Path) -> None:
     (folder / "folder").symlink_to(outside)
     (folder / "device.png").symlink_to("/dev/null")
     items = list(discover([folder]))
-    assert paths(items) == ["far.png", "file.png", "named-like-text.txt", "real.png", "sub/b.png"]
+    assert paths(items) == ["file.png", "named-like-text.txt", "real.png", "sub/b.png"]
     assert reasons(items) == {
+        "far.png": "a link to a file outside of what is scanned: --follow-links follows it",
         "dead.png": "a link that leads nowhere",
         "device.png": "a link to a device, not a file",
         "folder": "a link to a folder: give the folder itself to scan it",
@@ -175,6 +176,19 @@ def test_links(tmp_path: Path) -> None:
         "sub/up": "a link that leads back to a folder around it",
     }
     assert paths(discover([folder / "folder"])) == ["far.png"]
+    assert "far.png" in paths(discover([folder], follow_links=True))
+    # Named itself, or led into by a link from another folder of the same scan.
+    assert paths(discover([folder / "far.png"])) == ["far.png"]
+    assert len(paths(discover([folder, outside]))) == 6
+
+
+@POSIX
+def test_a_link_is_no_list_of_what_to_leave_out(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.write_text("real.png\n")
+    folder = make(tmp_path / "in", "real.png")
+    (folder / ".fakescanignore").symlink_to(secrets)
+    assert paths(discover([folder])) == ["real.png"]
 
 
 @POSIX

@@ -102,7 +102,7 @@ def test_the_allow_list() -> None:
 @pytest.mark.parametrize(
     ("head", "name", "code", "words"),
     [
-        (b"\0\0\0\x18ftypheic\0\0\0\0heic", "a.heic", "unsupported-format", "HEIC"),
+        (b"\xff\x0a\0\0", "a.jxl", "unsupported-format", "JPEG XL"),
         (drawn("ICO"), "a.ico", "unsupported-format", "icon"),
         (b"8BPS\0\1", "a.jpg", "unsupported-format", "Photoshop"),
         (b"qoif", "a.qoi", "unsupported-format", "image/qoi"),

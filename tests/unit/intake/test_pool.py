@@ -15,17 +15,20 @@ import pytest
 from PIL import Image
 
 from fakescan.core.records import EvidenceStatus, Failure
+from fakescan.core.views import Views
 from fakescan.errors import FakescanError
 from fakescan.intake.decode import DecodedImage
 from fakescan.intake.discover import Found
 from fakescan.intake.examine import Examined
 from fakescan.intake.limits import Limits
 from fakescan.intake.pool import DecodePool
+from fakescan.intake.views import view_of, views_in
 from tests.support.pictures import png
 from tests.unit.intake.bad_readers import HERE
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps a limit on address space")
+BOUNDED = pytest.mark.parametrize("watch", [None, True], ids=["as here", "measured"])
+"""Memory is bounded by the system where it can, and by measuring where it cannot; that way must hold everywhere."""
 
 
 def found(path: Path) -> Found:
@@ -98,7 +101,7 @@ def test_the_process_loads_no_model_library(picture: Path) -> None:
 
 @pytest.mark.parametrize("name", ["Hanging", "Dying", "Raising"])
 def test_a_bad_reader_costs_its_evidence_and_nothing_else(picture: Path, name: str) -> None:
-    with DecodePool(limits=Limits(timeout_s=3.0), readers=readers("Reader", name)) as pool:
+    with DecodePool(limits=Limits(timeout_s=6.0), readers=readers("Reader", name)) as pool:
         examined = pool.examine(found(picture))
         again = pool.decode(picture)
     assert examined.image is not None
@@ -106,22 +109,60 @@ def test_a_bad_reader_costs_its_evidence_and_nothing_else(picture: Path, name: s
     assert isinstance(again, DecodedImage)
 
 
-@LINUX
-def test_a_greedy_reader_meets_the_memory_limit(picture: Path) -> None:
-    with DecodePool(readers=readers("Greedy")) as pool:
+@BOUNDED
+def test_a_greedy_reader_meets_the_memory_limit(picture: Path, watch: bool | None) -> None:
+    limits = Limits(memory_bytes=600_000_000, watch_memory=watch)
+    with DecodePool(limits=limits, readers=readers("Greedy")) as pool:
         examined = pool.examine(found(picture))
     assert examined.image is not None
     assert statuses(examined) == {"Greedy": EvidenceStatus.FAILED}
 
 
-@LINUX
-def test_too_little_memory_is_an_error_of_the_file(tmp_path: Path, picture: Path) -> None:
-    with DecodePool(limits=Limits(memory_bytes=300_000_000)) as pool:
+@BOUNDED
+def test_too_little_memory_is_an_error_of_the_file(tmp_path: Path, picture: Path, watch: bool | None) -> None:
+    with DecodePool(limits=Limits(memory_bytes=300_000_000, watch_memory=watch)) as pool:
         assert isinstance(pool.decode(picture), DecodedImage)
         failure = pool.decode(slow_picture(tmp_path))
         assert isinstance(pool.decode(picture), DecodedImage)
     assert isinstance(failure, Failure)
     assert failure.code == "out-of-memory"
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_where_the_system_keeps_no_limit_workers_are_measured(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    assert (Limits().watched_bytes is None) == (system == "linux")
+    assert Limits(watch_memory=False).watched_bytes is None
+    watched = Limits(watch_memory=True).watched_bytes
+    assert watched is not None
+    assert watched < Limits().address_space_bytes < 2 * 2**30
+
+
+def test_several_hanging_readers_share_one_time_limit(picture: Path) -> None:
+    limits = Limits(timeout_s=6.0)
+    names = {f"hangs{number}": f"{HERE}:Hanging" for number in range(5)}
+    with DecodePool(limits=limits, readers=names) as pool:
+        examined = pool.examine(found(picture))
+    assert examined.failure is not None
+    assert examined.failure.code == "timeout"
+    # A third of the time each: two were given up, the third used up what was left.
+    assert list(statuses(examined).values()).count(EvidenceStatus.FAILED) in (2, 3)
+
+
+def test_only_the_views_of_a_picture_are_carried(picture: Path) -> None:
+    views = Views(("square", "native", "pad"), 64, (1, 2, 3))
+    with DecodePool() as pool:
+        whole = pool.decode(picture)
+        pool.views = views
+        seen = pool.decode(picture)
+    assert isinstance(whole, DecodedImage)
+    assert isinstance(seen, DecodedImage)
+    assert seen.image.size == (64, 192)
+    assert seen.views == views
+    assert (seen.width_px, seen.height_px, seen.kind, seen.phash) == (320, 240, whole.kind, whole.phash)
+    expected = [view_of(whole.image, view, views).tobytes() for view in views.names]
+    assert [view.tobytes() for view in views_in(seen.image, views)] == expected
+    assert whole.seen_through(views).image.tobytes() == seen.image.tobytes()
 
 
 def test_a_file_that_takes_too_long_is_an_error(tmp_path: Path, picture: Path) -> None:

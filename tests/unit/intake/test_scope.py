@@ -3,10 +3,11 @@ from __future__ import annotations
 import random
 
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from fakescan.core.records import ImageKind
-from fakescan.intake.scope import kind_of, traits_of
+from fakescan.intake.scope import Look, kind_of
+from fakescan.intake.scope_weights import ART_WEIGHTS
 
 
 def photo(seed: int, size: tuple[int, int] = (900, 600)) -> Image.Image:
@@ -61,6 +62,28 @@ def busy_drawing() -> Image.Image:
     return Image.blend(picture, Image.effect_noise((900, 900), 40).convert("RGB"), 0.06)
 
 
+def document() -> Image.Image:
+    """A page of print, scanned: grain, no colour."""
+    page = Image.new("RGB", (1000, 1400), (236, 234, 230))
+    pen = ImageDraw.Draw(page)
+    font = ImageFont.load_default(22)
+    for line in range(60, 1340, 30):
+        pen.text(
+            (60, line), "The quick brown fox jumps over the lazy dog and runs away from it all", (30, 30, 34), font
+        )
+    return Image.blend(page, Image.effect_noise(page.size, 25).convert("RGB"), 0.08)
+
+
+def side_by_side(*pictures: Image.Image, gap_px: int = 0) -> Image.Image:
+    width = sum(picture.width for picture in pictures) + gap_px * (len(pictures) - 1)
+    sheet = Image.new("RGB", (width, pictures[0].height), "white")
+    left = 0
+    for picture in pictures:
+        sheet.paste(picture, (left, 0))
+        left += picture.width + gap_px
+    return sheet
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_photos(seed: int) -> None:
     assert kind_of(photo(seed)) is ImageKind.PHOTO
@@ -77,6 +100,27 @@ def test_drawings(picture: Image.Image) -> None:
     assert kind_of(picture) is ImageKind.ART
 
 
+def test_documents() -> None:
+    assert kind_of(document()) is ImageKind.DOCUMENT
+    assert kind_of(document().rotate(90, expand=True)) is ImageKind.DOCUMENT
+
+
+@pytest.mark.parametrize("gap_px", [0, 12])
+def test_several_photos_in_one(gap_px: int) -> None:
+    dark = photo(2).point([value // 8 for value in range(256)] * 3)
+    both = side_by_side(photo(1), dark, gap_px=gap_px)
+    assert kind_of(both) is ImageKind.COMPOSITE
+    assert kind_of(both.rotate(90, expand=True)) is ImageKind.COMPOSITE
+
+
+def test_what_was_scaled_up() -> None:
+    small = Image.effect_noise((300, 200), 60).convert("RGB")
+    assert kind_of(small) is ImageKind.PHOTO
+    for factor in (4, 6):
+        large = small.resize((300 * factor, 200 * factor), Image.Resampling.BICUBIC)
+        assert kind_of(large) is ImageKind.UPSCALED
+
+
 def test_a_photo_cut_out_on_white_is_a_photo() -> None:
     page = Image.new("RGB", (900, 900), "white")
     page.paste(photo(3, (500, 500)), (200, 200))
@@ -91,12 +135,14 @@ def test_tiny() -> None:
 
 @pytest.mark.parametrize("size", [(128, 128), (20_000, 128), (128, 9_000), (5_000, 4_000)])
 def test_any_shape(size: tuple[int, int]) -> None:
-    traits = traits_of(Image.new("RGB", size, "navy"))
-    assert traits.same == 1.0
-    assert traits.outlines == traits.drawn_same == 0.0
-    assert kind_of(Image.new("RGB", size, "navy")) is ImageKind.PHOTO
+    look = Look(Image.new("RGB", size, "navy"))
+    assert look.traits.same == 1.0
+    assert look.traits.drawn_same == 0.0
+    assert len(look.shares) == len(ART_WEIGHTS)
+    assert all(0 <= share <= 1 for share in look.shares)
+    assert isinstance(look.kind, ImageKind)
 
 
 def test_nothing_depends_on_chance() -> None:
     picture = photo(2)
-    assert traits_of(picture) == traits_of(picture.copy())
+    assert Look(picture).shares == Look(picture.copy()).shares

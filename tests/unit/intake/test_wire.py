@@ -1,18 +1,41 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from io import BytesIO
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from fakescan.core.records import Evidence, EvidenceStatus, Failure, ImageKind, Strength, Supports
+from fakescan.core.views import Views
 from fakescan.intake import wire
 from fakescan.intake.decode import DecodedImage
 from fakescan.intake.examine import FileRead, Pictured, ReaderDone, Step
+from tests.support.fuzz import FUZZED
 
 EVIDENCE = Evidence("x", "a\udcff", "\x1b\u202e", Supports.EDITED, Strength.WEAK, EvidenceStatus.FIRED, "note", "m")
+
+
+PICTURE_FIELDS = (
+    "sha256", "width_px", "height_px", "frame_count", "orientation", "kind", "phash", "notes", "size_px", "elapsed_s",
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 2**70) | st.floats() | st.sampled_from(["", "photo", "ab", "\udcff"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["supports", "status", "name"]), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+def message(header: Any, body: bytes = b"") -> BytesIO:
+    text = json.dumps(header).encode()
+    return BytesIO(len(text).to_bytes(4, "little") + text + body)
 
 
 def carried(step: Step, max_pixels: int = 10**6) -> Step | None:
@@ -41,18 +64,46 @@ def test_steps_arrive_as_they_were_sent(step: Step) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (700, 500), (70_000, 3)])
 def test_pictures_arrive_as_they_were_sent(size: tuple[int, int]) -> None:
     image = Image.effect_noise(size, 80).convert("RGB")
-    sent = Pictured(DecodedImage(image, "ab", size[0], size[1], 3, None, ("a", "b"), ImageKind.ART), 0.5)
+    sent = Pictured(DecodedImage(image, "ab", size[0], size[1], 3, None, ("a", "b"), ImageKind.ART, "0f"), 0.5)
     arrived = carried(sent)
     assert isinstance(arrived, Pictured)
     assert arrived.image.image.tobytes() == image.tobytes()
     assert arrived.image.image.size == size
     assert arrived.image.notes == ("a", "b")
     assert arrived.image.kind is ImageKind.ART
+    assert arrived.image.phash == "0f"
 
 
-def message(header: Any, body: bytes = b"") -> BytesIO:
-    text = json.dumps(header).encode()
-    return BytesIO(len(text).to_bytes(4, "little") + text + body)
+def test_other_views_than_those_asked_for_are_refused() -> None:
+    views = Views(("square", "native"), 4, (0, 0, 0))
+    image = Image.effect_noise((4, 8), 80).convert("RGB")
+    sent = Pictured(DecodedImage(image, "ab", 40, 30, 1, None, views=views), 0.5)
+    pipe = BytesIO()
+    wire.send_step(pipe, sent)
+    pipe.seek(0)
+    arrived = wire.receive_step(pipe, 10**6, views)
+    assert isinstance(arrived, Pictured)
+    assert (arrived.image.views, arrived.image.image.tobytes()) == (views, image.tobytes())
+    pipe.seek(0)
+    with pytest.raises(wire.WireError):
+        wire.receive_step(pipe, 10**6, Views(("square",), 4, (0, 0, 0)))
+
+
+@FUZZED
+@given(
+    body=st.binary(max_size=300), header=st.dictionaries(st.sampled_from([*PICTURE_FIELDS, "items", "reader"]), JSON)
+)
+def test_random_messages_are_read_or_refused(header: dict[str, Any], body: bytes) -> None:
+    for kind in ("file", "reader", "picture", "failure", "end"):
+        with contextlib.suppress(wire.WireError):
+            wire.receive_step(message({**header, "is": kind}, body), 1000)
+
+
+@FUZZED
+@given(st.binary(max_size=400))
+def test_random_bytes_are_read_or_refused(data: bytes) -> None:
+    with contextlib.suppress(wire.WireError):
+        wire.receive_step(BytesIO(data), 1000)
 
 
 PICTURE = {
@@ -63,6 +114,7 @@ PICTURE = {
     "frame_count": 1,
     "orientation": None,
     "kind": "photo",
+    "phash": None,
     "notes": [],
     "size_px": [2, 1],
     "elapsed_s": 0.1,

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from fakescan.model.images import Preprocessing, centre_square, make_view, pixel_values, to_tensor
+from fakescan.intake.views import centre_square, strip_of, view_of
+from fakescan.model.images import Preprocessing, pixel_values, stacked, to_tensor, views_of
 
 PREP = Preprocessing(336, ("pad",))
 
@@ -19,7 +20,7 @@ PREP = Preprocessing(336, ("pad",))
 @pytest.mark.parametrize("name", ["a_square", "b_wide", "c_tall", "d_gray"])
 def test_padding_and_resizing_equal_the_authors(shared: Path, name: str) -> None:
     parity = shared / "parity"
-    ours = make_view(Image.open(parity / f"v2/images/{name}.png").convert("RGB"), "pad", PREP)
+    ours = view_of(Image.open(parity / f"v2/images/{name}.png").convert("RGB"), "pad", PREP.looks)
     theirs = Image.open(parity / f"preprocess336/{name}_336.png")
     assert np.array_equal(np.asarray(ours), np.asarray(theirs.convert("RGB")))
 
@@ -33,7 +34,7 @@ def test_normalised_values_equal_the_authors(shared: Path) -> None:
         stem = next((n for n in ("a_square", "b_wide", "c_tall", "d_gray") if n in name), None)
         if stem is None:
             continue
-        ours = to_tensor(make_view(Image.open(parity / f"v2/images/{stem}.png").convert("RGB"), "pad", PREP), PREP)
+        ours = to_tensor(view_of(Image.open(parity / f"v2/images/{stem}.png").convert("RGB"), "pad", PREP.looks), PREP)
         assert torch.allclose(ours[:, 136:200, 136:200], crop.squeeze(0).float(), atol=1e-5), info
         compared += 1
     assert compared == 4
@@ -56,9 +57,9 @@ def test_the_square_view_shows_nothing_of_the_aspect_ratio() -> None:
 
 def test_the_native_view_does_not_resample() -> None:
     image = Image.effect_noise((300, 200), 40).convert("RGB")
-    view = make_view(image, "native", Preprocessing(64, ("native",)))
+    view = view_of(image, "native", Preprocessing(64, ("native",)).looks)
     assert np.array_equal(np.asarray(view), np.asarray(image.crop((118, 68, 182, 132))))
-    small = make_view(image.crop((0, 0, 40, 50)), "native", Preprocessing(64, ("native",)))
+    small = view_of(image.crop((0, 0, 40, 50)), "native", Preprocessing(64, ("native",)).looks)
     assert small.size == (64, 64)
 
 
@@ -74,10 +75,21 @@ def test_a_single_pixel_and_a_thin_strip() -> None:
     for size in ((1, 1), (1, 500), (500, 1)):
         image = Image.new("RGB", size, "white")
         for view in ("pad", "square", "native"):
-            assert make_view(image, view, Preprocessing(16, (view,))).size == (16, 16)
+            assert view_of(image, view, Preprocessing(16, (view,)).looks).size == (16, 16)
     assert centre_square(Image.new("RGB", (5, 9))).size == (5, 5)
 
 
 def test_unknown_views_are_refused() -> None:
     with pytest.raises(ValueError, match="views are pad, square, native"):
         Preprocessing(16, ("round",))  # type: ignore[arg-type]
+
+
+def test_views_made_beside_the_decoder_are_those_of_the_model() -> None:
+    prep = Preprocessing(16, ("pad", "square", "native"))
+    image = Image.effect_noise((70, 41), 90).convert("RGB")
+    strip = strip_of(image, prep.looks)
+    assert strip.size == (16, 48)
+    made = stacked(views_of(strip, prep.looks, prep), prep)
+    assert torch.equal(made, pixel_values([image], prep))
+    with pytest.raises(ValueError, match="not those"):
+        views_of(strip, Preprocessing(16, ("square",)).looks, prep)

@@ -27,6 +27,7 @@ from fakescan.core.records import (
     Strength,
     Supports,
 )
+from fakescan.core.views import Views
 from fakescan.errors import ModelError
 from fakescan.intake.decode import DecodedImage
 from fakescan.intake.examine import Examined
@@ -203,11 +204,23 @@ def test_few_pictures_are_held() -> None:
     assert max(held) <= 3 * 4
 
 
-def test_large_pictures_make_small_batches() -> None:
+def test_large_pictures_make_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fakescan.pipeline.line._MAX_PIXELS", 150)  # a picture here has 64
     engine = WeightlessEngine(8)
-    results = run([picture(f"p{number}", size_px=8000) for number in range(8)], engine)
+    results = run([picture(f"p{number}") for number in range(8)], engine)
     assert len(results) == 8
     assert [len(digests) for digests, _ in engine.batches] == [3, 3, 2]
+
+
+def test_only_what_the_model_looks_at_is_held() -> None:
+    class Narrow(WeightlessEngine):
+        views = Views(("square", "native"), 4, (0, 0, 0))
+
+        def infer(self, images: Any, *, reasoning: bool = True) -> list[Prediction | Failure]:
+            assert all(image.views == self.views and image.image.size == (4, 8) for image in images)
+            return super().infer(images, reasoning=reasoning)
+
+    assert len(run([picture(name) for name in "abcde"], Narrow(2))) == 5
 
 
 def test_what_is_done_is_in_the_journal_before_it_is_given_out() -> None:

@@ -1,0 +1,34 @@
+"""A perceptual hash: near-duplicates (another size, another compression) get nearly the same.
+
+Two difference hashes (N. Krawetz, "Kind of like that", 2013): whether each cell of a coarse grid is brighter than its
+neighbour, along the rows and along the columns, 64 bits each. ``core/duplicates.py`` compares them.
+"""
+
+from __future__ import annotations
+
+from PIL import Image
+
+_CELLS = 8
+_LEAST_CONTRAST = 24
+"""A picture whose coarse grid has less between its darkest and its brightest cell has nothing to be known by."""
+
+
+def phash_of(image: Image.Image) -> str | None:
+    """Perceptual hash, 32 hex digits; None for a picture that is too plain to have one.
+
+    Args:
+        image: mode RGB, or a reduced copy of it.
+    """
+    grey = image.convert("L")
+    rows = grey.resize((_CELLS + 1, _CELLS), Image.Resampling.BOX)
+    low, high = rows.getextrema()
+    if float(high) - float(low) < _LEAST_CONTRAST:  # type: ignore[arg-type]
+        return None
+    columns = grey.resize((_CELLS, _CELLS + 1), Image.Resampling.BOX).transpose(Image.Transpose.TRANSPOSE)
+    bits = 0
+    for grid in (rows, columns):
+        values = grid.tobytes()
+        for at in range(len(values)):
+            if (at + 1) % (_CELLS + 1):
+                bits = bits << 1 | (values[at + 1] > values[at])
+    return f"{bits:032x}"
