@@ -23,6 +23,7 @@ from PIL import Image
 from transformers import CLIPImageProcessor, GenerationConfig, LlavaProcessor, pipeline
 
 from fakescan.core.records import ScoreKind
+from fakescan.core.views import Views
 from fakescan.engines import model_folder
 from fakescan.engines.device import choose_placement
 from fakescan.engines.plain import EngineOptions, PlainEngine
@@ -41,6 +42,7 @@ class Picture:
 
     image: Image.Image
     sha256: str
+    views: Views | None = None
 
 
 def pictures(folder: Path, count: int) -> list[Picture]:

@@ -72,6 +72,8 @@ def test_training_and_inference_give_the_same_logits(recipe: dict[str, Any], mmf
     engine = PlainEngine(loaded, choose_placement("cpu", "float32"), EngineOptions(batch_size=3))
 
     class Picture:
+        views = None
+
         def __init__(self, path: Path) -> None:
             self.image, self.sha256 = open_rgb(path), path.name
 

@@ -104,7 +104,7 @@ def test_caption_features_average_over_views(views: int) -> None:
         def standardised(self, pooled: torch.Tensor) -> torch.Tensor:
             return pooled
 
-    classes, patches = caption_features(Projector(), Data(), [0, 1], np.random.default_rng(0))  # type: ignore[arg-type]
+    classes, patches = caption_features(Projector(), Data(), [0, 1], np.random.default_rng(0))  # type: ignore[arg-type, list-item]
     rows = torch.arange(views * 3 * 2, dtype=torch.float32).reshape(views, 3, 2)
     assert torch.allclose(classes[0], rows[:, 0].mean(0))
     assert torch.allclose(patches[1], rows[:, 1:].mean((0, 1)))

@@ -14,11 +14,12 @@ import psutil
 import pytest
 
 from fakescan.cli.scan import exit_code
-from fakescan.core.options import FailOn, ScanOptions
+from fakescan.core.options import ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import scan_from_json, scan_to_json
 from fakescan.intake.limits import Limits
 from fakescan.pipeline import run_scan
+from fakescan.reports.judgement import judge_plainly
 from tests.support.weightless import WeightlessEngine
 
 _MOST_BYTES = 2 * 2**30
@@ -81,7 +82,7 @@ def test_hostile_files(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     scan = scanned(folder, tmp_path / "run")
     assert told(scan) == sorted(path.name for path in folder.iterdir())
     assert any(isinstance(result.outcome, Failure) for result in scan.results)
-    assert exit_code(scan, FailOn.NEVER) == 3
+    assert exit_code(scan, judge_plainly(scan)) == 3
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names that Windows does not take")
@@ -99,4 +100,4 @@ def test_hostile_names(shared: Path, tmp_path: Path) -> None:
     skipped = {item.path: item.reason for item in scan.skipped}
     assert "outside.jpg" in skipped
     assert {"fifo.jpg", "devzero.jpg", "dangling.jpg", "loop", ".hidden.jpg"} <= set(skipped)
-    assert exit_code(scan, FailOn.NEVER) == 3  # the file that is empty and must not be read
+    assert exit_code(scan, judge_plainly(scan)) == 3  # the file that is empty and must not be read
