@@ -6,8 +6,8 @@ the picture. Only a hash or a signature that does not fit does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fakescan.core.provenance import BROKEN_SIGNATURE, SIGNER
@@ -15,6 +15,7 @@ from fakescan.core.records import Evidence, Strength, Supports
 from fakescan.evidence.generators.names import names_a_generator
 from fakescan.evidence.source_types import source_type
 from fakescan.evidence.text import cleaned
+from fakescan.evidence.validation import Codes, codes_of, mapping, merged, recorded_codes, sequence
 
 READER = "c2pa"
 """Name of the reader that these findings are of."""
@@ -22,39 +23,12 @@ READER = "c2pa"
 _MAX_MANIFESTS = 100
 _MAX_ROWS = 40
 _MAX_DEPTH = 8
-_NOT_BROKEN = (
-    "signingCredential.",
-    "timeStamp.",
-    "cawg.",
-    "ingredient.",
-    "claimSignature.outsideValidity",
-    "assertion.action.",
-)
-"""Failures that speak of the certificate, the time, a part, or how the history is put, not of changed bytes."""
 _STRENGTH_WORDS = {
     Strength.TRUSTED: "The signer is on the trust list.",
     Strength.UNSIGNED: "Signed by somebody who is on no trust list: anyone can make such a signature.",
     Strength.WEAK: "The signature does not check: context only.",
 }
 _SAME_PICTURE, _PART = "parentOf", "componentOf"
-
-
-@dataclass(slots=True)
-class _Codes:
-    """Results of the validation of one manifest."""
-
-    success: set[str] = field(default_factory=set)
-    failure: set[str] = field(default_factory=set)
-    known: bool = False
-
-    @property
-    def broken(self) -> list[str]:
-        return sorted(code for code in self.failure if not code.startswith(_NOT_BROKEN))
-
-    @property
-    def trusted(self) -> bool:
-        doubts = {code for code in self.failure if not code.startswith("cawg.")}
-        return "signingCredential.trusted" in self.success and not doubts
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +47,20 @@ def findings(report: Mapping[str, Any], trust_note: str) -> list[Evidence]:
         report: the library's JSON report.
         trust_note: by which list the signer was judged, as a sentence.
     """
-    manifests = _mapping(report.get("manifests"))
+    manifests = mapping(report.get("manifests"))
     label = str(report.get("active_manifest") or "")
-    active = _mapping(manifests.get(label))
-    codes = _codes(report)
-    mine = codes.get(label, _Codes())
+    active = mapping(manifests.get(label))
+    codes = codes_of(report)
+    mine = codes.get(label, Codes())
     rows = list(_state_rows(active, mine, len(manifests), trust_note, str(report.get("validation_state") or "")))
     if mine.broken:
         rows.insert(0, _broken_row(mine))
-    rows += _once(_claim_rows(active, label, manifests, codes))
-    return rows[:_MAX_ROWS]
+    claims = list(_once(_claim_rows(active, label, manifests, codes)))
+    claims.sort(key=lambda item: item.supports is Supports.NONE)  # what speaks is never cut off
+    return (rows + claims)[:_MAX_ROWS]
 
 
-def _state_rows(
-    active: Mapping[str, Any], codes: _Codes, count: int, trust_note: str, state: str
-) -> Iterator[Evidence]:
+def _state_rows(active: Mapping[str, Any], codes: Codes, count: int, trust_note: str, state: str) -> Iterator[Evidence]:
     value = cleaned(_generator(active))
     note = f"A signed history of the picture is in the file ({count} manifest{'s' if count != 1 else ''})."
     yield Evidence(READER, "Content Credentials", value, note=note)
@@ -102,15 +75,14 @@ def _state_rows(
     )
     note = "Whether the signature belongs to this history; it says nothing about who signed."
     yield Evidence(READER, "signature valid", "yes" if valid else "no", note=note)
-    trusted = codes.trusted and not codes.broken
-    yield Evidence(READER, "signer trusted", "yes" if trusted else "no", note=" ".join([trust_note, *_doubts(codes)]))
-    signature = _mapping(active.get("signature_info"))
+    listed = "yes" if codes.signer_trusted else "no"
+    yield Evidence(READER, "signer trusted", listed, note=" ".join([trust_note, *_doubts(codes)]))
+    signature = mapping(active.get("signature_info"))
     names = dict.fromkeys(str(signature[key]) for key in ("issuer", "common_name") if signature.get(key))
     if names:
-        strength = Strength.TRUSTED if trusted else Strength.CONTEXT
-        note = (
-            "Who signed, by the certificate." if trusted else "Who signed, by a certificate that is on no trust list."
-        )
+        strength = Strength.TRUSTED if codes.trusted else Strength.CONTEXT
+        on_list = "is" if codes.signer_trusted else "is not"
+        note = f"Who signed, by a certificate that {on_list} on the trust list."
         yield Evidence(READER, SIGNER, cleaned(", ".join(names)), strength=strength, note=note)
     if state:
         note = "The C2PA library's own word. “Invalid” also covers certificates that expired or serve another purpose."
@@ -120,7 +92,7 @@ def _state_rows(
         yield Evidence(READER, "signed at", cleaned(str(signature["time"])), note=note)
 
 
-def _doubts(codes: _Codes) -> Iterator[str]:
+def _doubts(codes: Codes) -> Iterator[str]:
     failed = codes.failure
     if {"signingCredential.expired", "claimSignature.outsideValidity"} & failed:
         yield "The certificate has expired, and no trusted time stamp shows that it was valid when used."
@@ -132,7 +104,7 @@ def _doubts(codes: _Codes) -> Iterator[str]:
         yield "The certificate is not meant for signing pictures."
 
 
-def _broken_row(codes: _Codes) -> Evidence:
+def _broken_row(codes: Codes) -> Evidence:
     changed = any(code.endswith("Hash.mismatch") for code in codes.broken)
     what = "the picture was changed after it was signed" if changed else "the signed history itself was changed"
     note = f"The signature does not check: {what}, or the signature was taken from another file."
@@ -143,9 +115,9 @@ def _broken_row(codes: _Codes) -> Evidence:
 
 
 def _claim_rows(
-    active: Mapping[str, Any], label: str, manifests: Mapping[str, Any], codes: Mapping[str, _Codes]
+    active: Mapping[str, Any], label: str, manifests: Mapping[str, Any], codes: Mapping[str, Codes]
 ) -> Iterator[Evidence]:
-    mine = codes.get(label, _Codes())
+    mine = codes.get(label, Codes())
     strength = _strength(mine)
     for claim in _claims(active):
         yield _claim_row("DigitalSourceType", claim, claim.supports, strength, f"The signer declares it {claim.says}.")
@@ -155,15 +127,15 @@ def _claim_rows(
 def _ingredient_rows(
     manifest: Mapping[str, Any],
     manifests: Mapping[str, Any],
-    codes: Mapping[str, _Codes],
-    outer: _Codes,
+    codes: Mapping[str, Codes],
+    outer: Codes,
     *,
     seen: set[str],
     relation: str,
 ) -> Iterator[Evidence]:
     """Claims of what the picture was made from, all the way down."""
-    for ingredient in _list(manifest.get("ingredients")):
-        ingredient = _mapping(ingredient)
+    for ingredient in sequence(manifest.get("ingredients")):
+        ingredient = mapping(ingredient)
         label = str(ingredient.get("active_manifest") or "")
         how = str(ingredient.get("relationship") or "")
         # A part of a part is a part; what only went into a generator is not in the picture.
@@ -171,18 +143,18 @@ def _ingredient_rows(
         if not label or label in seen or len(seen) > _MAX_MANIFESTS or inner not in (_SAME_PICTURE, _PART):
             continue
         seen.add(label)
-        found, recorded = codes.get(label, _Codes()), _recorded(ingredient)
-        merged = _merged(found, recorded)
-        if merged.broken:
+        found, recorded = codes.get(label, Codes()), recorded_codes(ingredient)
+        both = merged(found, recorded)
+        if both.broken:
             note = "The signature of an earlier version, or of a part, of this picture did not check."
-            value = cleaned(", ".join(merged.broken))
+            value = cleaned(", ".join(both.broken))
             yield Evidence(READER, "ingredient with a broken signature", value, strength=Strength.CONTEXT, note=note)
         # A trusted signer vouches for having used it; its own claim is only as good as its own signature.
-        strength = min(_strength(merged), _strength(outer), key=list(Strength).index)
-        earlier = _mapping(manifests.get(label))
+        strength = min(_strength(both), _strength(outer), key=list(Strength).index)
+        earlier = mapping(manifests.get(label))
         for claim in _claims(earlier):
             yield _ingredient_claim(claim, strength, same=inner == _SAME_PICTURE)
-        yield from _ingredient_rows(earlier, manifests, codes, merged, seen=seen, relation=inner)
+        yield from _ingredient_rows(earlier, manifests, codes, both, seen=seen, relation=inner)
 
 
 def _ingredient_claim(claim: _Claim, strength: Strength, *, same: bool) -> Evidence:
@@ -206,7 +178,7 @@ def _claim_row(name: str, claim: _Claim, supports: Supports, strength: Strength,
     return Evidence(READER, name, cleaned(claim.value), supports, strength, note=note)
 
 
-def _strength(codes: _Codes) -> Strength:
+def _strength(codes: Codes) -> Strength:
     if codes.broken or ("claimSignature.validated" not in codes.success and codes.known):
         return Strength.WEAK
     return Strength.TRUSTED if codes.trusted else Strength.UNSIGNED
@@ -214,13 +186,13 @@ def _strength(codes: _Codes) -> Strength:
 
 def _claims(manifest: Mapping[str, Any]) -> Iterator[_Claim]:
     """The source types that a manifest declares: in its actions, or in metadata that it carries."""
-    for assertion in _list(manifest.get("assertions")):
-        assertion = _mapping(assertion)
+    for assertion in sequence(manifest.get("assertions")):
+        assertion = mapping(assertion)
         content = assertion.get("data")
         if str(assertion.get("label", "")).startswith("c2pa.actions"):
-            actions = [_mapping(action) for action in _list(_mapping(content).get("actions"))]
+            actions = [mapping(action) for action in sequence(mapping(content).get("actions"))]
             opened = any(action.get("action") == "c2pa.opened" for action in actions) or any(
-                _mapping(item).get("relationship") == _SAME_PICTURE for item in _list(manifest.get("ingredients"))
+                mapping(item).get("relationship") == _SAME_PICTURE for item in sequence(manifest.get("ingredients"))
             )
             for action in actions:
                 yield from _of_action(action, opened=opened)
@@ -234,7 +206,7 @@ def _claims(manifest: Mapping[str, Any]) -> Iterator[_Claim]:
 def _of_action(action: Mapping[str, Any], *, opened: bool) -> Iterator[_Claim]:
     name = str(action.get("action") or "")
     agent = action.get("softwareAgent")
-    agent = str(_mapping(agent).get("name") or "") if isinstance(agent, Mapping) else str(agent or "")
+    agent = str(mapping(agent).get("name") or "") if isinstance(agent, Mapping) else str(agent or "")
     told = f" ({', '.join(part for part in (name, agent) if part)})" if name or agent else ""
     value = action.get("digitalSourceType")
     found = source_type(value) if isinstance(value, str) else None
@@ -259,57 +231,9 @@ def _source_types_in(content: object, depth: int) -> Iterator[str]:
             yield from _source_types_in(item, depth - 1)
 
 
-# ---------------------------------------------------------------- the library's report
-
-
-def _codes(report: Mapping[str, Any]) -> dict[str, _Codes]:
-    """Validation results by manifest: those of the active one, and of ingredients by the address in each result."""
-    results = _mapping(report.get("validation_results"))
-    found: dict[str, _Codes] = {}
-    active = str(report.get("active_manifest") or "")
-    _add_results(found.setdefault(active, _Codes(known=True)), _mapping(results.get("activeManifest")))
-    for delta in _list(results.get("ingredientDeltas")):
-        deltas = _mapping(_mapping(delta).get("validationDeltas"))
-        for outcome in ("success", "failure", "informational"):
-            for item in _list(deltas.get(outcome)):
-                label = _label_in(str(_mapping(item).get("url") or ""))
-                if label and label != active:
-                    _add_results(found.setdefault(label, _Codes()), {outcome: [item]})
-    return found
-
-
-def _recorded(ingredient: Mapping[str, Any]) -> _Codes:
-    """What the signer noted about an ingredient when it was used."""
-    codes = _Codes()
-    _add_results(codes, _mapping(_mapping(ingredient.get("validation_results")).get("activeManifest")))
-    for item in _list(ingredient.get("validation_status")):
-        code = str(_mapping(item).get("code") or "")
-        good = code.endswith((".match", ".validated", ".trusted", ".insideValidity", ".notRevoked", ".accessible"))
-        (codes.success if good else codes.failure).add(code)
-    return codes
-
-
-def _merged(now: _Codes, recorded: _Codes) -> _Codes:
-    """What was noted, changed by what the library finds now: it tells only where the two differ."""
-    failure = recorded.failure
-    if "signingCredential.trusted" in now.success:
-        failure = {code for code in failure if not code.startswith("signingCredential.")}
-    return _Codes(now.success | recorded.success, now.failure | failure, now.known)
-
-
-def _add_results(codes: _Codes, results: Mapping[str, Any]) -> None:
-    for outcome, kept in (("success", codes.success), ("failure", codes.failure)):
-        kept.update(str(_mapping(item).get("code") or "") for item in _list(results.get(outcome)))
-
-
-def _label_in(url: str) -> str:
-    _, _, rest = url.partition("jumbf=/c2pa/")
-    return rest.partition("/")[0]
-
-
 def _generator(manifest: Mapping[str, Any]) -> str:
-    for info in _list(manifest.get("claim_generator_info")):
-        name, version = _mapping(info).get("name"), _mapping(info).get("version")
+    for info in sequence(manifest.get("claim_generator_info")):
+        name, version = mapping(info).get("name"), mapping(info).get("version")
         if name:
             return f"{name} {version or ''}".strip()
     return str(manifest.get("claim_generator") or "")
@@ -322,11 +246,3 @@ def _once(rows: Iterator[Evidence]) -> Iterator[Evidence]:
         if key not in told:
             told.add(key)
             yield row
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list) else []

@@ -13,7 +13,9 @@ MAX_VALUE_CHARS = 1_000_000
 
 _MAX_DEPTH = 64
 _MAX_PROPERTIES = 10_000
-_MAX_ELEMENTS = 100_000
+_MAX_ELEMENTS = 300_000
+_BALLAST = "DocumentAncestors"
+"""Photoshop lists every document that something was ever pasted from: tens of thousands, and of no use."""
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
 _DESCRIPTION = _RDF + "Description"
 _CONTAINERS = frozenset(_RDF + name for name in ("RDF", "Description", "Alt", "Bag", "Seq", "li"))
@@ -125,7 +127,7 @@ class _Gathered:
 
     def _add(self, name: str, value: str) -> None:
         namespace, _, local = name.rpartition(" ")
-        if namespace and value and len(value) <= MAX_VALUE_CHARS:
+        if namespace and value and len(value) <= MAX_VALUE_CHARS and local != _BALLAST:
             opened = self.path[self.path.index(_DESCRIPTION) + 1 :] if _DESCRIPTION in self.path else []
             outermost = next((element for element in opened if element not in _CONTAINERS), name)
             within = "" if outermost == name else outermost.rpartition(" ")[2]

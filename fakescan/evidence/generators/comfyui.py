@@ -14,10 +14,14 @@ from fakescan.core.records import Strength
 from fakescan.evidence.generators.mark import UNSIGNED, Mark, Text, details_of, json_object
 
 _PREFIX = re.compile(r"(?i)\s{0,8}(prompt|workflow|comfyui|generation_data)\s{0,8}[:=]\s{0,8}(?=\{)")
-_GENERATES = re.compile(
-    r"sampler|generat|texttoimage|text_to_image|imagetoimage|txt2img|img2img|t2i|i2i|dall|gptimage|ideogram|recraft|"
-    r"flux|seedream|gemini|nanobanana|stablediffusion|imagen|vaedecode|checkpointloader|unetloader|latentimage"
+_GENERATES = re.compile(r"sampler|vaedecode|checkpointloader|unetloader|latentimage|cliptextencode")
+"""Steps of diffusion models that run on the machine."""
+_SERVICES = re.compile(
+    r"generat|texttoimage|text_to_image|imagetoimage|txt2img|img2img|t2i|i2i|dall|gptimage|ideogram|recraft|flux|"
+    r"seedream|gemini|nanobanana|stablediffusion|imagen"
 )
+"""Steps that ask a service; other programs with graphs of nodes have steps of such names too."""
+_OWN_KEYS = frozenset({"last_node_id", "last_link_id"})
 _MAX_NODES = 5_000
 _MAX_LINKS = 12
 _NAMES = {
@@ -39,13 +43,16 @@ def find(text: Text) -> Iterator[Mark]:
     names = [str(node.get("class_type") or node.get("type")).lower() for node in nodes]
     if not names:
         return
-    if any(_GENERATES.search(name) for name in names):
+    own = _is_comfyuis_own(graph, nodes)
+    if any(_GENERATES.search(name) or (own and _SERVICES.search(name)) for name in names):
         note = f"A workflow of the image generator ComfyUI. {UNSIGNED}"
         details = dict(_details(nodes))
         asked = _positive(graph)
         if asked:
             details["Prompt"] = asked
         yield Mark("workflow", note, text.text, details=tuple(details.items()))
+        return
+    if not own:
         return
     note = "A workflow of ComfyUI without a step that is known to generate pictures; it may only have edited this one."
     yield Mark("workflow without generation", note, text.text, Strength.WEAK)
@@ -63,6 +70,13 @@ def _nodes(graph: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for node in found.values():
             if isinstance(node, dict) and isinstance(node.get("class_type"), str) and "inputs" in node:
                 yield node
+
+
+def _is_comfyuis_own(graph: dict[str, Any], nodes: list[dict[str, Any]]) -> bool:
+    """Whether the graph has the form that ComfyUI alone writes: other programs draw nodes and links, too."""
+    inner = graph.get("workflow")
+    whole = _OWN_KEYS & (graph.keys() | (inner.keys() if isinstance(inner, dict) else set()))
+    return bool(whole) or any("widgets_values" in node or "class_type" in node for node in nodes)
 
 
 def _details(nodes: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from fakescan.core.records import Strength, Supports
 from fakescan.evidence.generators.mark import UNSIGNED, Mark, Text
 
 _TOOL_FIELDS = frozenset({"software", "creatortool", "originatingprogram", "processingsoftware", "generator", "tool"})
-_DEVICE_FIELDS = frozenset({"make", "model"})
+_DEVICE_FIELDS = frozenset({"make"})
 _GENERATORS = re.compile(
     r"(adobe[ _]firefly|midjourney|dall[-·• ]?e|stable[ _-]?diffusion(\.cpp|[ -]?xl)?|novelai|invokeai|comfyui|"
     r"(ruined|simple|de)?fooocus|draw things|diffusionbee|mochi diffusion|imaginairy|easy diffusion|swarmui|sd\.next|"

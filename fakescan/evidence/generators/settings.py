@@ -32,6 +32,8 @@ _SETTINGS = frozenset(
         """,
     )
 )
+_OF_PICTURES = _SETTINGS - {"seed", "model", "modelname", "modelhash"}
+"""Settings that programs that write text do not have."""
 _NEEDED = 2
 _NAMES = {
     "Prompt": (*_PROMPTS, "c"),
@@ -73,7 +75,7 @@ def find_in_fields(texts: Sequence[Text]) -> Iterator[Mark]:
     fields = plain_keys({text.keyword: text.text for text in texts[:_MANY_FIELDS]})
     prompt = next((fields[name] for name in _PROMPTS if fields.get(name)), "")
     seed = _NUMBER.fullmatch(str(fields.get("seed", "")).strip())
-    if prompt and seed and sum(name in _SETTINGS for name in fields) >= _NEEDED + 1:
+    if prompt and seed and _OF_PICTURES & fields.keys() and sum(name in _SETTINGS for name in fields) >= _NEEDED + 1:
         value = "; ".join(f"{text.keyword}: {text.text[:300]}" for text in texts[:30])
         yield Mark("generation settings", _NOTE, value, details=tuple(details_of(fields, _NAMES)))
 
@@ -82,7 +84,7 @@ def _settings(found: Mapping[str, Any], depth: int) -> dict[str, Any] | None:
     """The object that holds the settings: this one, or one in it that tools are known to wrap."""
     values = plain_keys(found)
     prompted = any(name in values for name in _PROMPTS) or {"c", "uc"} <= values.keys()  # Draw Things
-    if prompted and sum(name in _SETTINGS for name in values) >= _NEEDED:
+    if prompted and _OF_PICTURES & values.keys() and sum(name in _SETTINGS for name in values) >= _NEEDED:
         return values
     for name in _INNER if depth else ():
         inner = found.get(name)

@@ -9,7 +9,7 @@ import pytest
 
 from fakescan.core.model_view import ModelSide
 from fakescan.core.policy import TABLE, Judge, Policy, look_up
-from fakescan.core.provenance import BROKEN_SIGNATURE, Found, provenance_of
+from fakescan.core.provenance import BROKEN_SIGNATURE, SIGNER, Found, provenance_of
 from fakescan.core.records import (
     Assessed,
     Calibration,
@@ -43,6 +43,9 @@ EDIT_MARKS = Evidence("xmp", "DigitalSourceType", "x", Supports.EDITED, Strength
 CAMERA = Evidence("exif", "Make", "Canon", Supports.REAL, Strength.UNSIGNED)
 WEAK = Evidence("exif", "Software", "Photo tool", Supports.FAKE, Strength.WEAK)
 SIGNED = Evidence("c2pa", "Signer", "Somebody", Supports.NONE, Strength.TRUSTED)
+SIGNER_ROW = Evidence("c2pa", SIGNER, "Leica Camera AG", Supports.NONE, Strength.TRUSTED)
+UNKNOWN_CAPTURE = Evidence("c2pa", "DigitalSourceType", "digitalCapture", Supports.REAL, Strength.WEAK)
+CONTEXT = Evidence("c2pa", "bytes intact", "yes")
 BROKEN = Evidence("c2pa", BROKEN_SIGNATURE, "x", Supports.NONE, Strength.WEAK)
 
 # REPORT.md section 1: provenance, then (label, basis, conflict) for fake, inconclusive, real, out of scope.
@@ -62,6 +65,8 @@ ROWS: list[tuple[str, tuple[Evidence, ...], list[Expected]]] = [
     ("edit marks", (EDIT_MARKS,), EDITED),
     ("unknown editor", (UNKNOWN_EDITOR,), EDITED),
     ("weak", (WEAK,), NOTHING),
+    ("capture by an unknown signer", (UNKNOWN_CAPTURE,), NOTHING),
+    ("context", (CONTEXT,), NOTHING),
     ("signed, silent", (SIGNED,), NOTHING),
     ("broken signature", (BROKEN,), NOTHING),
 ]
@@ -177,6 +182,20 @@ def test_only_what_fired_counts() -> None:
 def test_a_failed_reader_is_said() -> None:
     failed = Evidence("exif", "EXIF", "", status=EvidenceStatus.FAILED)
     assert any("could not be read" in reason.text for reason in assess((failed,), ModelSide.REAL).verdict.reasons)
+
+
+def test_the_signer_is_silent_only_when_nothing_trusted_speaks() -> None:
+    assert provenance_of((SIGNER_ROW,)).silent_signer
+    assert not provenance_of((SIGNER_ROW, TRUSTED_AI)).silent_signer
+    assert not provenance_of((SIGNER_ROW, TRUSTED_CAPTURE)).silent_signer
+    assert provenance_of((SIGNER_ROW, MARKS)).silent_signer
+
+
+def test_the_headline_names_who_signed() -> None:
+    capture = Evidence("c2pa", "DigitalSourceType", "digitalCapture", Supports.REAL, Strength.TRUSTED)
+    verdict = assess((SIGNER_ROW, capture), ModelSide.REAL).verdict
+    assert verdict.headline == "Signed by Leica Camera AG, unchanged since"
+    assert provenance_of((SIGNER_ROW,)).captured_by == ""
 
 
 def test_a_broken_signature_leads_the_reasons() -> None:

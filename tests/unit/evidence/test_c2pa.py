@@ -92,7 +92,8 @@ def test_a_changed_picture_keeps_no_claim(authority: Authority, trusted: str) ->
     data[-5] ^= 0xFF  # in the pixels
     evidence = read(bytes(data), trusted)
     found = states(evidence)
-    assert (found["bytes intact"], found["signature valid"], found["signer trusted"]) == ("no", "yes", "no")
+    assert (found["bytes intact"], found["signature valid"], found["signer trusted"]) == ("no", "yes", "yes")
+    assert not provenance_of(evidence).silent_signer
     assert found[BROKEN_SIGNATURE] == "assertion.dataHash.mismatch"
     assert provenance_of(evidence).broken_signature
     assert row(evidence) is Found.NOTHING

@@ -93,6 +93,8 @@ def test_marks_in_png_text(keyword: str, text: str, expected: tuple[Supports, St
         ("Software", "Adobe Photoshop 25.0"),
         ("Software", "Midjourney Lane Photography 2"),
         ("Author", "Midjourney"),
+        ("workflow", json.dumps({"nodes": [{"id": "1", "type": "n8n.generateReport"}], "connections": {}})),
+        ("prompt", json.dumps({"prompt": "write a poem", "model": "a language model", "seed": 1, "temperature": 1})),
         ("Title", "Stable Diffusion"),
         ("Comment", "Adobe Firefly"),
         ("Comment", '{"prompt": "say hello", "model": "gpt"}'),
@@ -203,6 +205,18 @@ def test_settings_in_fields_of_their_own() -> None:
     assert speaks(png(*[text_chunk(name, value) for name, value in fields.items()])) == {FAKE}
     del fields["seed"]
     assert speaks(png(*[text_chunk(name, value) for name, value in fields.items()])) == set()
+
+
+def test_comments_of_gif_files() -> None:
+    data = plain("GIF")
+    blocks = b"".join(bytes([len(part)]) + part for part in (PARAMETERS.encode()[:100], PARAMETERS.encode()[100:]))
+    assert speaks(data[:-1] + b"\x21\xfe" + blocks + b"\0;", "image/gif") == {FAKE}
+    assert speaks(data + b"\x21\xfe" + blocks + b"\0;", "image/gif") == set()
+
+
+def test_tiff_fields() -> None:
+    block = exif_block(Make="Black Forest Labs")
+    assert speaks(block, "image/tiff") == {FAKE}
 
 
 def test_comfyui_in_its_own_chunk_of_animations() -> None:

@@ -46,13 +46,31 @@ def test_what_came_before_a_fault_counts() -> None:
         b"<!DOCTYPE a [<!ENTITY b 'bbbbbbbbbb'><!ENTITY c '&b;&b;&b;'>]><a>&c;</a>",
         b"<!DOCTYPE a [<!ENTITY x SYSTEM 'http://127.0.0.1:9/'>]><a>&x;</a>",
         b"<a>" * 60_000,
-        b"<a>" + b"<b c='d'/>" * 200_000 + b"</a>",
+        b"<a>" + b"<b c='d'/>" * 400_000 + b"</a>",
     ],
     ids=range(9),
 )
 def test_packets_that_do_harm_are_refused(packet: bytes) -> None:
     with pytest.raises(XmpError):
         properties(packet)
+
+
+def test_photoshops_list_of_ancestors_hides_nothing() -> None:
+    ancestors = "".join(f"<rdf:li>{n:032x}</rdf:li>" for n in range(30_000))
+    packet = xmp_packet(
+        f"<photoshop:DocumentAncestors><rdf:Bag>{ancestors}</rdf:Bag></photoshop:DocumentAncestors>"
+        "<Iptc4xmpExt:One>text</Iptc4xmpExt:One>"
+    )
+    assert properties(packet) == [Property(IPTC, "One", "text")]
+
+
+def test_what_stands_inside_another_property_says_so() -> None:
+    packet = xmp_packet(
+        "<photoshop:Outer><rdf:Bag><rdf:li rdf:parseType='Resource'><Iptc4xmpExt:One>a</Iptc4xmpExt:One></rdf:li>"
+        "</rdf:Bag></photoshop:Outer><Iptc4xmpExt:One>b</Iptc4xmpExt:One>"
+    )
+    found = [(item.value, item.within) for item in properties(packet) if item.name == "One"]
+    assert found == [("a", "Outer"), ("b", "")]
 
 
 def test_too_many_properties() -> None:
