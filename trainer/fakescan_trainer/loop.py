@@ -17,23 +17,29 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
+from fakescan.engines.device import bfloat16_works_on_cpu
 from fakescan.errors import ConfigError, DataError, ModelError
-from fakescan.model.build import load_base, load_tokenizer, visual_tokens
-from fakescan.model.images import Preprocessing
-from fakescan.model.mapper import derive_anchors
+from fakescan.model.build import load_base
 from fakescan.model.projector import PooledProjector
-from fakescan.model.prompt import TEMPLATES
 from fakescan_trainer import probe
 from fakescan_trainer.config import StageConfig, TrainConfig, to_toml_table
-from fakescan_trainer.data.source import TrainingData
-from fakescan_trainer.encode import Row, RowEncoder, collate
+from fakescan_trainer.encode import Row, collate
 from fakescan_trainer.evaluate.validation import evaluate
 from fakescan_trainer.export import export_checkpoint
+from fakescan_trainer.materials import Materials, gather
 from fakescan_trainer.network import ForensicNetwork
 from fakescan_trainer.record import MetricsFile
 from fakescan_trainer.sampling import Sampler, source_weights
 from fakescan_trainer.schedule import cosine_with_warmup, steps_of
-from fakescan_trainer.state import Position, load_position, load_progress, load_weights, save_state, seed_everything
+from fakescan_trainer.state import (
+    Position,
+    load_position,
+    load_progress,
+    load_weights,
+    refuse_taken,
+    save_state,
+    seed_everything,
+)
 from fakescan_trainer.watch import SILENT, TrainObserver
 
 
@@ -54,8 +60,13 @@ class TrainReport:
 class Trainer:
     """One run: what is built once and used by every stage."""
 
-    def __init__(self, config: TrainConfig, watch: TrainObserver = SILENT) -> None:
+    def __init__(self, config: TrainConfig, watch: TrainObserver = SILENT, materials: Materials | None = None) -> None:
         """Load data and model.
+
+        Args:
+            config: the recipe.
+            watch: told what happens.
+            materials: what ``gather`` read of the recipe, where that was done before.
 
         Raises:
             DataError: the data is missing or malformed.
@@ -66,21 +77,15 @@ class Trainer:
         seed_everything(config.run.seed)
         self.config, self.watch = config, watch
         self.out = Path(config.run.out)
-        self.accelerator = Accelerator(mixed_precision=config.run.precision)
-        llava = load_base(config.model.base, projector_pooling=config.model.projector_pooling)
-        self.tokenizer = load_tokenizer(config.model.base)
-        self.prep = Preprocessing(llava.config.vision_config.image_size, config.model.views)
-        self.data = TrainingData(config.data, self.prep)
+        self.accelerator = _accelerator(config.run.precision)
+        materials = materials or gather(config)
+        self.tokenizer, self.prep, self.data = materials.tokenizer, materials.prep, materials.data
+        self.anchors, self.encoder = materials.anchors, materials.encoder
         if self.data.left_out:
             watch.message(f"{self.data.left_out} records are left out: the feature cache does not hold them yet")
+        llava = load_base(config.model.base, projector_pooling=config.model.projector_pooling)
         if config.run.gradient_checkpointing:
             llava.gradient_checkpointing_enable()
-        self.anchors = derive_anchors(self.tokenizer)
-        self.encoder = RowEncoder(
-            self.tokenizer, TEMPLATES[config.model.template], llava.config.image_token_id,
-            visual_tokens(llava, config.model.views), leak=config.data.leak,
-            max_text_tokens=config.data.max_text_tokens,
-        )  # fmt: skip
         self.network = ForensicNetwork(llava, config, self.anchors).to(self.accelerator.device)
         self._standardise()
         self.position = Position()
@@ -103,16 +108,20 @@ class Trainer:
 
         Args:
             resume: go on from the last checkpoint in the run's folder.
+
+        Raises:
+            ConfigError: the folder holds a run already.
+            DataError: there is nothing to go on with, or a picture cannot be read.
+            ReportError: the folder cannot be written.
+            KeyboardInterrupt: whoever watches asked for an end; what was done is saved.
         """
         last = self.out / "last"
+        refuse_taken(self.out, resume=resume)
         if resume:
             self.position = load_position(last)
             load_weights(last, self.network)
-        elif last.exists():
-            raise ConfigError([f"run.out: {self.out} holds a run already"], "choose another folder, or add --resume")
-        self.out.mkdir(parents=True, exist_ok=True)
-        (self.out / "config.json").write_text(json.dumps(to_toml_table(self.config), indent=1), "utf-8")
-        metrics_file = MetricsFile(self.out)
+        self._note_config(resume=resume)
+        metrics_file = MetricsFile(self.out, self.position.total_steps if resume else None)
         metrics: dict[str, float] = {}
         try:
             if not resume:
@@ -131,6 +140,19 @@ class Trainer:
             metrics_file.close()
         folder = self.export(self.out / "checkpoint")
         return TrainReport(folder, metrics, self.position.total_steps, self.losses)
+
+    def _note_config(self, *, resume: bool) -> None:
+        """Write the resolved recipe; tell where a resumed run no longer follows the one that it began with."""
+        path, table = self.out / "config.json", json.loads(json.dumps(to_toml_table(self.config)))
+        if resume and path.is_file():
+            try:
+                earlier = json.loads(path.read_text("utf-8"))
+                changed = [section for section in table if section != "run" and earlier.get(section) != table[section]]
+            except (ValueError, AttributeError):
+                changed = []
+            if changed:
+                self.watch.message(f"warning: other settings than this run began with in {', '.join(changed)}")
+        path.write_text(json.dumps(table, indent=1), "utf-8")
 
     def _probe(self, stage: StageConfig) -> None:
         """Fit the probe on every labelled training image and write it into the projector."""
@@ -201,8 +223,11 @@ class Trainer:
                 sums.clear()
             if config.run.eval_every and (step + 1) % config.run.eval_every == 0 and step + 1 < total:
                 self._evaluate(metrics_file, stage.name)
-            if config.run.save_every and (step + 1) % config.run.save_every == 0 and step + 1 < total:
+            stop = self.watch.stop_wanted()
+            if stop or (config.run.save_every and (step + 1) % config.run.save_every == 0 and step + 1 < total):
                 self._save(optimizer)
+            if stop:
+                raise KeyboardInterrupt
             clock = time.monotonic()
 
     def _samplers(self, stage: StageConfig) -> dict[str, tuple[Sampler, list[Any], int]]:
@@ -278,6 +303,17 @@ class Trainer:
     def export(self, folder: Path) -> Path:
         """Write a checkpoint that ``fakescan scan --model`` takes."""
         return export_checkpoint(folder, self.network, self.config.model, self.prep)
+
+
+def _accelerator(precision: str) -> Accelerator:
+    try:
+        accelerator = Accelerator(mixed_precision=precision)
+    except ValueError as error:
+        raise ConfigError([f"run.precision: {precision} does not run here: {error}"], "run.precision=no") from error
+    if precision == "bf16" and accelerator.device.type == "cpu" and not bfloat16_works_on_cpu():
+        # On some machines that advertise it, it kills the process.
+        raise ConfigError(["run.precision: bf16 does not run on this CPU"], "run.precision=no is float32")
+    return accelerator
 
 
 def train(config: TrainConfig, *, resume: bool = False, watch: TrainObserver = SILENT) -> TrainReport:
