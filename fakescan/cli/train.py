@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +21,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from fakescan.cli.exits import INTERRUPTED, one_line, say
 
 if TYPE_CHECKING:
     from fakescan_trainer.watch import TrainObserver
@@ -48,22 +53,35 @@ def train(
     del debug  # read from the command line by app.run
     from fakescan_trainer.loading import load_config
     from fakescan_trainer.recipes import recipe_path
+    from fakescan_trainer.state import refuse_taken
 
     recipe = load_config(recipe_path(config), overrides or [])
+    if not dry_run:
+        refuse_taken(Path(recipe.run.out), resume=resume)
+    from fakescan_trainer.materials import gather
+    from fakescan_trainer.memory import estimate
+
+    materials = gather(recipe)
+    needed = estimate(recipe, materials)
     if dry_run:
         from fakescan_trainer.dry_run import describe_samples
 
-        for line in describe_samples(recipe):
-            typer.echo(line)
+        for line in (*describe_samples(recipe, materials), "", needed.sentence(), needed.warning()):
+            typer.echo(one_line(line))
         return 0
+    say(needed.sentence())
+    say(needed.warning() and f"warning: {needed.warning()}")
     from fakescan_trainer.loop import Trainer
-    from fakescan_trainer.memory import estimate
 
-    with _Bars() as bars:
-        watch = bars.observer()
-        trainer = Trainer(recipe, watch)
-        watch.message(estimate(recipe, trainer.network).sentence())
-        report = trainer.run(resume=resume)
+    with _Bars() as bars, _stoppable() as stop:
+        watch = bars.observer(stop)
+        try:
+            report = Trainer(recipe, watch, materials).run(resume=resume)
+        except KeyboardInterrupt:
+            bars.progress.stop()
+            kept = (Path(recipe.run.out) / "last").is_dir()
+            say("interrupted; " + ("the same command with --resume goes on" if kept else "nothing was saved yet"))
+            return INTERRUPTED
         figures = ", ".join(f"{name} {value:.4g}" for name, value in report.metrics.items())
         watch.message(f"{report.steps} steps done{'; ' + figures if figures else ''}")
     typer.echo(report.folder)
@@ -71,6 +89,33 @@ def train(
 
 
 train.__doc__ = HELP
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """While it lasts, the first Ctrl-C asks for an end after the step at hand, which is saved; the second ends at once.
+
+    Yields:
+        Whether an end was asked for.
+    """
+    asked = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        say("stopping after this step, which is then saved; Ctrl-C again stops at once")
+
+    try:
+        before = signal.signal(signal.SIGINT, interrupt)
+    except ValueError:  # only the main thread may; elsewhere Ctrl-C keeps its usual way
+        yield lambda: False
+        return
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Bars:
@@ -96,8 +141,12 @@ class _Bars:
     def __exit__(self, *fault: object) -> None:
         self.progress.stop()
 
-    def observer(self) -> TrainObserver:
-        """What the loop talks to."""
+    def observer(self, stop: Callable[[], bool]) -> TrainObserver:
+        """What the loop talks to.
+
+        Args:
+            stop: whether an end was asked for.
+        """
         from fakescan_trainer.watch import TrainObserver
 
         bars = self
@@ -125,6 +174,9 @@ class _Bars:
                 bars.console.print(
                     "validation: " + ", ".join(f"{k} {v:.4f}" for k, v in values.items()), soft_wrap=True
                 )
+
+            def stop_wanted(self) -> bool:
+                return stop()
 
             def saved(self, folder: Path) -> None:
                 bars.console.print(f"saved {folder}", soft_wrap=True)

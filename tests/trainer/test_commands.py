@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from fakescan.cli.app import run
+from fakescan.cli.train import _stoppable
 
 RECIPE = """
 [model]
@@ -69,6 +73,7 @@ def test_a_dry_run_shows_text_ids_and_mask_and_writes_nothing(
         assert part in shown, part
     assert "ids [" in shown
     assert "classification index" in shown
+    assert "GiB of memory will be needed" in shown
     assert not (recipe_file.parent / "run").exists()
 
 
@@ -93,3 +98,57 @@ def test_faults_leave_with_two(recipe_file: Path, capsys: pytest.CaptureFixture[
     assert "paper-v1" in capsys.readouterr().err
     assert run(["train", str(recipe_file), "data.root=nowhere"]) == 2
     assert "forgery_reasoning_cot.json" in capsys.readouterr().err
+
+
+def test_the_first_ctrl_c_asks_and_the_second_ends() -> None:
+    usual = signal.getsignal(signal.SIGINT)
+    with _stoppable() as asked:
+        assert not asked()
+        signal.raise_signal(signal.SIGINT)
+        assert asked()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is usual
+
+
+def test_interrupted_and_resumed_from_the_command_line(
+    recipe_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def at_once() -> Iterator[Callable[[], bool]]:
+        yield lambda: True
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fakescan.cli.train._stoppable", at_once)
+        assert run(["train", str(recipe_file)]) == 130
+    assert "the same command with --resume goes on" in capsys.readouterr().err
+    assert run(["train", str(recipe_file), "--resume"]) == 0
+    assert "3 steps done" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_loaded(
+    recipe_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = recipe_file.parent / "file"
+    taken.write_text("")
+    assert run(["train", str(recipe_file), f"run.out={taken.as_posix()}", "model.base=nowhere"]) == 2
+    err = capsys.readouterr().err
+    assert "cannot write to" in err
+    assert "run.out" in err
+
+
+def test_a_recipe_is_told_all_its_faults_at_once(recipe_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = ["run.log_every=0", "stages.0.captions=-1", "stages.1.lr=0", "model.views=[]", "model.lora.dropout=1.0",
+             "data.variants=[]", "stages.0.warmup=1.5", "facl.queue=-1", "run.speed=3"]  # fmt: skip
+    for faults in (wrong[:-1], wrong[-1:]):
+        assert run(["train", str(recipe_file), "--dry-run", *faults]) == 2
+        err = capsys.readouterr().err
+        for fault in faults:
+            assert fault.split("=")[0].split(".")[-1] in err, fault
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[model", b"x = " + b"[" * 100_000])
+def test_a_recipe_that_is_none(tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.toml").write_bytes(content)
+    assert run(["train", str(tmp_path / "r.toml")]) == 2
+    assert "internal error" not in capsys.readouterr().err

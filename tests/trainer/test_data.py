@@ -11,10 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
+from fakescan.core.answer import full_answer
 from fakescan.core.records import Label
 from fakescan.errors import DataError
 from fakescan.model.build import image_embeddings, load_base, tower_features
 from fakescan.model.images import Preprocessing, pixel_values
+from fakescan.model.prompt import QUESTION
 from fakescan_trainer.config import DataConfig
 from fakescan_trainer.data.augment import augmented
 from fakescan_trainer.data.features import FeatureCache, extend_cache
@@ -67,6 +69,28 @@ def test_a_file_that_is_no_list(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}", "utf-8")
     with pytest.raises(DataError, match="not a list"):
         read_records(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(("said", "told"), [("fake", None), ("real", "REASONING ends with 'real'")])
+def test_a_reasoning_that_ends_on_the_other_side_is_a_fault(mmfr: Path, said: str, told: str | None) -> None:
+    answer = full_answer("A cat.", f"Odd edges. Therefore, this image is {said}.", Label.FAKE)
+    (mmfr / "ends.json").write_text(json.dumps([record("fake0/0.png", QUESTION, answer, "s")]), "utf-8")
+    if told is None:
+        assert read_records(mmfr / "ends.json")[0].reasoning == "Odd edges."
+        return
+    with pytest.raises(DataError, match=told):
+        read_records(mmfr / "ends.json")
+
+
+@pytest.mark.parametrize("name", ["meta.json", "index.jsonl", "features.bin"])
+def test_a_damaged_feature_cache_is_one_clear_error(tiny_base: Path, mmfr: Path, tmp_path: Path, name: str) -> None:
+    model = load_base(tiny_base, projector_pooling=2)
+    for _ in extend_cache(tmp_path / "c", model, PREP, mmfr, [("fake0/0.png", 0)]):
+        pass
+    data = (tmp_path / "c" / name).read_bytes()
+    (tmp_path / "c" / name).write_bytes(data[: len(data) // 2])
+    with pytest.raises(DataError, match="feature cache"):
+        FeatureCache(tmp_path / "c")
 
 
 def test_augmentation_is_a_function_of_its_seed_and_hides_the_aspect_ratio() -> None:

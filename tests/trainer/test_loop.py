@@ -14,7 +14,7 @@ import torch
 from fakescan.core.records import Prediction
 from fakescan.engines.device import choose_placement
 from fakescan.engines.plain import EngineOptions, PlainEngine
-from fakescan.errors import ConfigError, DataError, ModelError
+from fakescan.errors import ConfigError, DataError, ModelError, ReportError
 from fakescan.model.checkpoints.ours import load_checkpoint
 from fakescan_trainer.data.features import open_rgb
 from fakescan_trainer.loop import Trainer, train
@@ -173,5 +173,120 @@ def test_a_taken_folder_and_nothing_to_resume(recipe: dict[str, Any]) -> None:
 
 def test_a_missing_base_is_one_clear_error(recipe: dict[str, Any], tmp_path: Path) -> None:
     recipe["model"]["base"] = str(tmp_path / "nothing")
-    with pytest.raises(ModelError, match="cannot be loaded"):
+    with pytest.raises(ModelError, match="there is no base model"):
         train(build(recipe))
+
+
+class Asked(TrainObserver):
+    """Wants an end after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def stop_wanted(self) -> bool:
+        self.left -= 1
+        return self.left == 0
+
+
+def test_asked_to_stop_it_saves_the_step_at_hand_and_resumes_exactly(recipe: dict[str, Any], tmp_path: Path) -> None:
+    recipe["run"]["save_every"] = 0
+    whole = train(build(recipe | {"run": recipe["run"] | {"out": str(tmp_path / "whole")}}))
+    config = build(recipe)
+    first = Trainer(config, Asked(5))
+    with pytest.raises(KeyboardInterrupt):
+        first.run()
+    assert len(first.losses) == 5
+    rest = train(config, resume=True)
+    assert first.losses + rest.losses == whole.losses
+
+
+def test_steps_that_are_done_again_are_in_the_metrics_once(recipe: dict[str, Any], tmp_path: Path) -> None:
+    class PlugPulled(TrainObserver):
+        def step(self, done: int, values: Any) -> None:
+            if done == 3 and "facl" in values:  # a step after the checkpoint of step 2
+                raise Stop
+
+    config = build(recipe)
+    with pytest.raises(Stop):
+        train(config, watch=PlugPulled())
+    train(config, resume=True)
+    rows = [(row["step"], row["name"]) for row in metrics(tmp_path / "run") if row["name"] == "facl"]
+    assert rows == [("4", "facl"), ("5", "facl"), ("6", "facl"), ("7", "facl")]
+
+
+def test_a_checkpoint_that_was_cut_in_two_by_a_kill_is_found(recipe: dict[str, Any], tmp_path: Path) -> None:
+    config = build(recipe)
+    with pytest.raises(Stop):
+        train(config, watch=StopAfter(1))
+    (tmp_path / "run" / "last").rename(tmp_path / "run" / "last.old")  # killed between the two renames of a save
+    with pytest.raises(ConfigError, match="holds a run already"):
+        train(config)
+    assert train(config, resume=True).steps == 7
+
+
+@pytest.mark.parametrize("name", ["trained.safetensors", "state.pt", "position.json"])
+def test_a_damaged_checkpoint_is_one_clear_error(recipe: dict[str, Any], tmp_path: Path, name: str) -> None:
+    config = build(recipe)
+    with pytest.raises(Stop):
+        train(config, watch=StopAfter(1))
+    path = tmp_path / "run" / "last" / name
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match="last"):
+        train(config, resume=True)
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(
+    recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
+
+    class FullAfter(TrainObserver):
+        def saved(self, folder: Path) -> None:
+            monkeypatch.setattr("fakescan_trainer.state.torch.save", full)
+
+    config = build(recipe)
+    with pytest.raises(ReportError, match="cannot save"):
+        train(config, watch=FullAfter())
+    assert not (tmp_path / "run" / "last.new").exists()
+    monkeypatch.undo()
+    assert train(config, resume=True).steps == 7
+
+
+def test_a_picture_that_broke_after_the_check_is_named(recipe: dict[str, Any], mmfr: Path, tmp_path: Path) -> None:
+    import shutil
+
+    root = Path(shutil.copytree(mmfr, tmp_path / "data"))
+    for path in root.rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:60])
+    recipe["data"] |= {"root": str(root), "validation": []}
+    with pytest.raises(DataError, match=r"\.png cannot be read"):
+        train(build(recipe))
+
+
+def test_a_resumed_run_with_other_settings_says_so(recipe: dict[str, Any]) -> None:
+    class Listening(TrainObserver):
+        heard: str = ""
+
+        def message(self, text: str) -> None:
+            self.heard += text
+
+    config = build(recipe)
+    with pytest.raises(Stop):
+        train(config, watch=StopAfter(1))
+    recipe["loss"] = {"facl": 0.5}
+    listening = Listening()
+    train(build(recipe), resume=True, watch=listening)
+    assert "other settings" in listening.heard
+    assert "loss" in listening.heard
+
+
+def test_bfloat16_is_tried_elsewhere_before_it_can_kill(
+    recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fakescan_trainer.loop.bfloat16_works_on_cpu", lambda: False)
+    recipe["run"]["precision"] = "bf16"
+    if torch.cuda.is_available():
+        pytest.skip("bfloat16 is only refused on CPUs")
+    with pytest.raises(ConfigError, match="bf16"):
+        Trainer(build(recipe))

@@ -79,11 +79,11 @@ def test_soft_targets_reach_the_mapper_s_rows_and_a_resumed_run(
     assert set(saved) == {record.image for record in trainer.data.labelled}
     record = trainer.data.labelled[0]
     label = float(record.label == "fake")
-    row = trainer.encoder.short(record, trainer._aim(record))
+    row = trainer.encoder.short(record, trainer.soft.aim(record))
     assert collate([row], 0).aim.tolist() == pytest.approx([0.5 * label + 0.5 * saved[record.image]])
     again = Trainer(soft)
     again.run(resume=True)
-    assert again.soft == saved
+    assert again.soft.p_fake == saved
 
 
 def test_soft_targets_without_a_probe_are_refused(recipe: dict[str, Any]) -> None:

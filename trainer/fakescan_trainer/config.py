@@ -31,7 +31,7 @@ class ModelConfig:
     """What is trained."""
 
     base: str = ""
-    """Folder of the base: transformers' LLaVA layout or ours. Relative to the recipe or to the working folder."""
+    """Folder of the base: transformers' LLaVA layout or ours. Relative to the working folder."""
     name: str = "unnamed"
     """Name for reports and the model card."""
     template: str = "vicuna_v1"

@@ -5,39 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from transformers import LlavaConfig
-
-from fakescan.errors import DataError, ModelError
-from fakescan.model.build import load_tokenizer
-from fakescan.model.images import Preprocessing
-from fakescan.model.mapper import derive_anchors
-from fakescan.model.projector import visual_tokens_of
-from fakescan.model.prompt import TEMPLATES
+from fakescan.errors import DataError
 from fakescan_trainer.config import TrainConfig
-from fakescan_trainer.data.source import TrainingData
-from fakescan_trainer.encode import Row, RowEncoder
+from fakescan_trainer.encode import Row
+from fakescan_trainer.materials import Materials
 
 
-def describe_samples(config: TrainConfig) -> Iterator[str]:
+def describe_samples(config: TrainConfig, materials: Materials) -> Iterator[str]:
     """Lines that describe the first sample of each kind. Needs tokenizer and data, not the weights.
 
+    Args:
+        config: the recipe.
+        materials: what ``gather`` read of it.
+
     Raises:
-        DataError: the data is missing or malformed.
-        ModelError: the base has no tokenizer or no config.
+        DataError: there is no sample of any kind.
     """
-    tokenizer = load_tokenizer(config.model.base)
-    try:
-        llava = LlavaConfig.from_pretrained(config.model.base, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{config.model.base} has no config: {error}", "fetch or build the base") from error
-    llava.projector_pooling = config.model.projector_pooling
-    data = TrainingData(config.data, Preprocessing(llava.vision_config.image_size, config.model.views))
-    tokens = visual_tokens_of(llava) * len(config.model.views)
-    encoder = RowEncoder(
-        tokenizer, TEMPLATES[config.model.template], llava.image_token_id, tokens,
-        leak=config.data.leak, max_text_tokens=config.data.max_text_tokens,
-    )  # fmt: skip
-    anchors = derive_anchors(tokenizer)
+    data, encoder, anchors = materials.data, materials.encoder, materials.anchors
+    tokenizer, image_id = materials.tokenizer, materials.llava.image_token_id
     counts = {"full": data.full, "labelled": data.labelled, "captions": data.captions, "held out": data.validation}
     yield "data: " + ", ".join(f"{len(records)} {name}" for name, records in counts.items())
     patterns = [list(pattern) for pattern in anchors.patterns]
@@ -57,7 +42,7 @@ def describe_samples(config: TrainConfig) -> Iterator[str]:
     for kind, image, row in samples:
         yield ""
         yield f"== {kind}: {image}, {len(row.ids)} tokens, label {row.label}, index {row.index}"
-        yield from _lines(tokenizer, row, llava.image_token_id)
+        yield from _lines(tokenizer, row, image_id)
 
 
 def _lines(tokenizer: Any, row: Row, image_id: int) -> Iterator[str]:

@@ -22,8 +22,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """
     try:
         data = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError([f"{path}: {error}"], "see the recipes shipped with fakescan_trainer") from error
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError([f"{path}: {reason}"], "see the recipes shipped with fakescan_trainer") from error
     faults: list[str] = []
     for item in overrides:
         _override(data, item, faults)
@@ -127,6 +128,7 @@ def contradictions(config: TrainConfig) -> list[str]:
         faults.append("loss.soft_targets: needs a probe stage, whose out-of-fold probabilities they are")
     if not 0 <= config.data.steer <= 1:
         faults.append("data.steer: must be in [0, 1]")
+    faults += _out_of_range(config)
     for number, stage in enumerate(config.stages):
         where = f"stages[{number}] ({stage.name})"
         if stage.task == "joint" and not stage.full and not stage.short:
@@ -139,6 +141,37 @@ def contradictions(config: TrainConfig) -> list[str]:
             faults.append(f"{where}: words needs a weight_decay above 0, the penalty of its regression")
         if stage.accumulate < 1 or stage.steps < 0 or stage.epochs <= 0:
             faults.append(f"{where}: accumulate must be at least 1, steps at least 0, epochs above 0")
+        if min(stage.full, stage.short, stage.captions) < 0:
+            faults.append(f"{where}: full, short and captions are counts of rows, from 0 on")
+        if stage.lr <= 0 or min(stage.lr_projector, stage.lr_scalars, stage.weight_decay) < 0:
+            faults.append(f"{where}: lr must be above 0, lr_projector, lr_scalars and weight_decay at least 0")
+        if not 0 <= stage.warmup < 1:
+            faults.append(f"{where}: warmup is a share of the steps, from 0 to below 1")
     if len({stage.name for stage in config.stages}) < len(config.stages):
         faults.append("stages: names must differ")
+    return faults
+
+
+_AT_LEAST = (
+    ("model.projector_pooling", 1), ("model.lora.rank", 0), ("data.max_text_tokens", 2), ("facl.queue", 0),
+    ("loss.lm", 0), ("loss.facl", 0), ("loss.cpm", 0), ("loss.cpm_short", 0), ("loss.lm_short", 0),
+    ("run.log_every", 1), ("run.eval_every", 0), ("run.eval_rows", 0), ("run.save_every", 0), ("run.threads", 0),
+    ("run.seed", 0), ("run.max_grad_norm", 0),
+)  # fmt: skip
+
+
+def _out_of_range(config: TrainConfig) -> list[str]:
+    faults = []
+    for name, least in _AT_LEAST:
+        value: Any = config
+        for part in name.split("."):
+            value = getattr(value, part)
+        if value < least:
+            faults.append(f"{name}: {value} is below {least}")
+    if not config.model.views:
+        faults.append("model.views: at least one is needed")
+    if not 0 <= config.model.lora.dropout < 1:
+        faults.append("model.lora.dropout: must be in [0, 1)")
+    if not config.data.variants or min(config.data.variants) < 0:
+        faults.append("data.variants: at least one, from 0 on")
     return faults

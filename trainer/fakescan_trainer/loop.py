@@ -17,26 +17,31 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from fakescan.errors import ConfigError, DataError, ModelError
-from fakescan.model.build import load_base, load_tokenizer, visual_tokens
-from fakescan.model.images import Preprocessing
-from fakescan.model.mapper import derive_anchors
+from fakescan.engines.device import bfloat16_works_on_cpu
+from fakescan.errors import ConfigError, ModelError
+from fakescan.model.build import load_base
 from fakescan.model.projector import PooledProjector
-from fakescan.model.prompt import TEMPLATES
-from fakescan_trainer import probe, words
+from fakescan_trainer import probe
+from fakescan_trainer.closed_form import CLOSED_FORM, SoftTargets, run_closed_form
 from fakescan_trainer.config import StageConfig, TrainConfig, to_toml_table
-from fakescan_trainer.data.source import TrainingData
-from fakescan_trainer.encode import Row, RowEncoder, collate
+from fakescan_trainer.encode import Row, collate
 from fakescan_trainer.evaluate.validation import evaluate
 from fakescan_trainer.export import export_checkpoint
+from fakescan_trainer.materials import Materials, gather
 from fakescan_trainer.network import ForensicNetwork
 from fakescan_trainer.record import MetricsFile
-from fakescan_trainer.sampling import samplers_of, source_weights
+from fakescan_trainer.sampling import samplers_of
 from fakescan_trainer.schedule import cosine_with_warmup, steps_of
-from fakescan_trainer.state import Position, load_position, load_progress, load_weights, save_state, seed_everything
+from fakescan_trainer.state import (
+    Position,
+    load_position,
+    load_progress,
+    load_weights,
+    refuse_taken,
+    save_state,
+    seed_everything,
+)
 from fakescan_trainer.watch import SILENT, TrainObserver
-
-SOFT_TARGETS = "soft_targets.json"
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,13 @@ class TrainReport:
 class Trainer:
     """One run: what is built once and used by every stage."""
 
-    def __init__(self, config: TrainConfig, watch: TrainObserver = SILENT) -> None:
+    def __init__(self, config: TrainConfig, watch: TrainObserver = SILENT, materials: Materials | None = None) -> None:
         """Load data and model.
+
+        Args:
+            config: the recipe.
+            watch: told what happens.
+            materials: what ``gather`` read of the recipe, where that was done before.
 
         Raises:
             DataError: the data is missing or malformed.
@@ -68,27 +78,20 @@ class Trainer:
         seed_everything(config.run.seed)
         self.config, self.watch = config, watch
         self.out = Path(config.run.out)
-        self.accelerator = Accelerator(mixed_precision=config.run.precision)
-        llava = load_base(config.model.base, projector_pooling=config.model.projector_pooling)
-        self.tokenizer = load_tokenizer(config.model.base)
-        self.prep = Preprocessing(llava.config.vision_config.image_size, config.model.views)
-        self.data = TrainingData(config.data, self.prep)
+        self.accelerator = _accelerator(config.run.precision)
+        materials = materials or gather(config)
+        self.tokenizer, self.prep, self.data = materials.tokenizer, materials.prep, materials.data
+        self.anchors, self.encoder = materials.anchors, materials.encoder
         if self.data.left_out:
             watch.message(f"{self.data.left_out} records are left out: the feature cache does not hold them yet")
+        llava = load_base(config.model.base, projector_pooling=config.model.projector_pooling)
         if config.run.gradient_checkpointing:
             llava.gradient_checkpointing_enable()
-        self.anchors = derive_anchors(self.tokenizer)
-        self.encoder = RowEncoder(
-            self.tokenizer, TEMPLATES[config.model.template], llava.config.image_token_id,
-            visual_tokens(llava, config.model.views), leak=config.data.leak,
-            max_text_tokens=config.data.max_text_tokens,
-        )  # fmt: skip
         self.network = ForensicNetwork(llava, config, self.anchors).to(self.accelerator.device)
         self._standardise()
         self.position = Position()
         self.losses: list[float] = []
-        self.soft: dict[str, float] = {}
-        """Out-of-fold P(fake) by image, once the probe stage is done."""
+        self.soft = SoftTargets(config.loss.soft_targets, self.out)
 
     def _standardise(self) -> None:
         """Channel statistics of a pooled projector, from cached features of training images."""
@@ -107,26 +110,32 @@ class Trainer:
 
         Args:
             resume: go on from the last checkpoint in the run's folder.
+
+        Raises:
+            ConfigError: the folder holds a run already.
+            DataError: there is nothing to go on with, or a picture cannot be read.
+            ReportError: the folder cannot be written.
+            KeyboardInterrupt: whoever watches asked for an end; what was done is saved.
         """
         last = self.out / "last"
+        refuse_taken(self.out, resume=resume)
         if resume:
             self.position = load_position(last)
             load_weights(last, self.network)
-            if (soft := self.out / SOFT_TARGETS).is_file():
-                self.soft = json.loads(soft.read_text("utf-8"))
-        elif last.exists():
-            raise ConfigError([f"run.out: {self.out} holds a run already"], "choose another folder, or add --resume")
-        self.out.mkdir(parents=True, exist_ok=True)
-        (self.out / "config.json").write_text(json.dumps(to_toml_table(self.config), indent=1), "utf-8")
-        metrics_file = MetricsFile(self.out)
+            self.soft.load()
+        self._note_config(resume=resume)
+        metrics_file = MetricsFile(self.out, self.position.total_steps if resume else None)
         metrics: dict[str, float] = {}
         try:
             if not resume:
                 metrics = self._evaluate(metrics_file, "start")
             for number in range(self.position.stage, len(self.config.stages)):
                 stage = self.config.stages[number]
-                if stage.task in ("probe", "words"):
-                    self._closed_form(stage)
+                if stage.task in CLOSED_FORM:
+                    self.watch.stage_started(stage.name, 1, 0)
+                    figures = run_closed_form(stage, self.config, self.network, self.tokenizer, self.data, self.soft)
+                    self.position.total_steps += 1
+                    self.watch.step(1, figures)
                 else:
                     self._stage(stage, metrics_file, resume=resume)
                     resume = False
@@ -138,37 +147,18 @@ class Trainer:
         folder = self.export(self.out / "checkpoint")
         return TrainReport(folder, metrics, self.position.total_steps, self.losses)
 
-    def _closed_form(self, stage: StageConfig) -> None:
-        """Start the projector from a regression: on the words of captions, or on the label."""
-        projector = self.network.llava.model.multi_modal_projector
-        if not isinstance(projector, PooledProjector):
-            raise ConfigError([f"stages: {stage.name} needs model.projector_pooling above 1"], "remove the stage")
-        self.watch.stage_started(stage.name, 1, 0)
-        if stage.task == "words":
-            if not self.data.captions:
-                raise DataError(f"stage {stage.name} wants captions and there are none", "check data.captions")
-            figures = words.start_from_words(
-                self.network.llava, self.tokenizer, self.data, stage.weight_decay, self.config.run.seed
-            )
-        else:
-            figures = self._probe(stage, projector)
-        self.position.total_steps += 1
-        self.watch.step(1, figures)
-
-    def _probe(self, stage: StageConfig, projector: PooledProjector) -> dict[str, float]:
-        """Fit the probe on every labelled training image and write it into the projector."""
-        records = self.data.labelled
-        stacked = probe.class_tokens(projector, self.data, records, np.random.default_rng(self.config.run.seed))
-        labels = torch.tensor([float(record.label == "fake") for record in records])
-        weights = torch.from_numpy(source_weights(records)).float()
-        weight, bias = probe.fit_probe(stacked, labels, weights, stage.weight_decay)
-        probe.start_from_probe(self.network.llava, self.anchors, weight.to(stacked), bias.to(stacked))
-        if self.config.loss.soft_targets:
-            sources = [record.source for record in records]
-            p = probe.out_of_fold(stacked, labels, weights, sources, stage.weight_decay)
-            self.soft = {record.image: round(float(value), 6) for record, value in zip(records, p, strict=True)}
-            (self.out / SOFT_TARGETS).write_text(json.dumps(self.soft), "utf-8")
-        return {"probe_logit_spread": float((stacked @ weight).std())}
+    def _note_config(self, *, resume: bool) -> None:
+        """Write the resolved recipe; tell where a resumed run no longer follows the one that it began with."""
+        path, table = self.out / "config.json", json.loads(json.dumps(to_toml_table(self.config)))
+        if resume and path.is_file():
+            try:
+                earlier = json.loads(path.read_text("utf-8"))
+                changed = [section for section in table if section != "run" and earlier.get(section) != table[section]]
+            except (ValueError, AttributeError):
+                changed = []
+            if changed:
+                self.watch.message(f"warning: other settings than this run began with in {', '.join(changed)}")
+        path.write_text(json.dumps(table, indent=1), "utf-8")
 
     def _stage(self, stage: StageConfig, metrics_file: MetricsFile, *, resume: bool) -> None:
         data, config, accelerator = self.data, self.config, self.accelerator
@@ -220,8 +210,11 @@ class Trainer:
                 sums.clear()
             if config.run.eval_every and (step + 1) % config.run.eval_every == 0 and step + 1 < total:
                 self._evaluate(metrics_file, stage.name)
-            if config.run.save_every and (step + 1) % config.run.save_every == 0 and step + 1 < total:
+            stop = self.watch.stop_wanted()
+            if stop or (config.run.save_every and (step + 1) % config.run.save_every == 0 and step + 1 < total):
                 self._save(optimizer)
+            if stop:
+                raise KeyboardInterrupt
             clock = time.monotonic()
 
     def _step(
@@ -258,14 +251,7 @@ class Trainer:
     def _row(self, kind: str, record: Any, rng: np.random.Generator) -> Row:
         if kind == "full":
             return self.encoder.full(record, steered=bool(rng.random() < self.config.data.steer))
-        return self.encoder.short(record, self._aim(record)) if kind == "short" else self.encoder.caption(record)
-
-    def _aim(self, record: Any) -> float | None:
-        """What the mapper of a short row aims at: label and out-of-fold probability mixed, or None for the label."""
-        share = self.config.loss.soft_targets
-        if not share or record.image not in self.soft:
-            return None
-        return (1 - share) * float(record.label == "fake") + share * self.soft[record.image]
+        return self.encoder.short(record, self.soft.aim(record)) if kind == "short" else self.encoder.caption(record)
 
     def _evaluate(self, metrics_file: MetricsFile, stage: str) -> dict[str, float]:
         metrics = evaluate(self.network, self.encoder, self.data, self.config.run.eval_rows, self.accelerator.device)
@@ -288,6 +274,17 @@ class Trainer:
     def export(self, folder: Path) -> Path:
         """Write a checkpoint that ``fakescan scan --model`` takes."""
         return export_checkpoint(folder, self.network, self.config.model, self.prep)
+
+
+def _accelerator(precision: str) -> Accelerator:
+    try:
+        accelerator = Accelerator(mixed_precision=precision)
+    except ValueError as error:
+        raise ConfigError([f"run.precision: {precision} does not run here: {error}"], "run.precision=no") from error
+    if precision == "bf16" and accelerator.device.type == "cpu" and not bfloat16_works_on_cpu():
+        # On some machines that advertise it, it kills the process.
+        raise ConfigError(["run.precision: bf16 does not run on this CPU"], "run.precision=no is float32")
+    return accelerator
 
 
 def train(config: TrainConfig, *, resume: bool = False, watch: TrainObserver = SILENT) -> TrainReport:

@@ -8,24 +8,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+_COLUMNS = ("step", "stage", "name", "value")
+
 
 class MetricsFile:
     """Long-form CSV (step, name, value), flushed line by line: any set of metrics fits, a crash loses none."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open or go on with ``metrics.csv``; TensorBoard events go to ``tensorboard/``."""
+    def __init__(self, folder: Path, after: int | None = None) -> None:
+        """Begin ``metrics.csv``, or go on with it; TensorBoard events go to ``tensorboard/``.
+
+        Args:
+            folder: the run's folder.
+            after: the step that the run goes on after: what was written of later ones, which will be done again, is
+                taken away. None for a new run.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "metrics.csv"
-        new = not path.exists()
-        self._file = path.open("a", newline="", encoding="utf-8")
+        kept = [] if after is None else _rows_until(path, after)
+        self._file = path.open("w", newline="", encoding="utf-8")
         self._rows = csv.writer(self._file)
-        if new:
-            self._rows.writerow(["step", "stage", "name", "value"])
+        self._rows.writerow(_COLUMNS)
+        self._rows.writerows(kept)
+        self._file.flush()
         self._board: Any = None
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"))
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=None if after is None else after + 1)
 
     def write(self, step: int, stage: str, values: Mapping[str, float]) -> None:
         """One row a value."""
@@ -40,3 +49,12 @@ class MetricsFile:
         self._file.close()
         if self._board is not None:
             self._board.close()
+
+
+def _rows_until(path: Path, step: int) -> list[list[str]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    # A run that was killed may leave half a line at the end.
+    return [row for row in rows if len(row) == len(_COLUMNS) and row[0].isdigit() and int(row[0]) <= step]

@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from fakescan.errors import DataError
+from fakescan.errors import ConfigError, DataError, ReportError
 from fakescan_trainer.network import ForensicNetwork
 
 
@@ -49,8 +51,23 @@ def save_state(
 ) -> None:
     """Write a checkpoint, replacing the previous one."""
     fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        for leftover in (fresh, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        _write(fresh, network, optimizer, position)
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors wrap a full disk each in its own
+        shutil.rmtree(fresh, ignore_errors=True)
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise ReportError(
+            f"cannot save {folder}: {reason}", "free some space; --resume goes on from the checkpoint before"
+        ) from error
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(fresh: Path, network: ForensicNetwork, optimizer: torch.optim.Optimizer | None, position: Position) -> None:
     fresh.mkdir(parents=True)
     save_file(trained_tensors(network), fresh / "trained.safetensors")
     python_state = random.getstate()
@@ -62,10 +79,35 @@ def save_state(
     }
     torch.save(state, fresh / "state.pt")
     (fresh / "position.json").write_text(json.dumps(asdict(position)), "utf-8")
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+
+
+def refuse_taken(out: Path, *, resume: bool) -> None:
+    """Find out before anything is loaded whether a run can be kept in a folder.
+
+    Args:
+        out: the run's folder.
+        resume: whether a run that is there is gone on with.
+
+    Raises:
+        ConfigError: the folder holds a run that nobody asked to go on with.
+        DataError: there is nothing to go on with.
+        ReportError: the folder cannot be made or written.
+    """
+    last, old = out / "last", out / "last.old"
+    if not last.exists() and old.exists():
+        old.rename(last)  # killed between the two renames of a save
+    if resume:
+        load_position(last)
+    elif last.exists():
+        raise ConfigError([f"run.out: {out} holds a run already"], "choose another folder, or add --resume")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise ReportError(
+            f"cannot write to {out}: {error.strerror or type(error).__name__}", "give another folder as run.out"
+        ) from error
 
 
 def load_position(folder: Path) -> Position:
@@ -86,7 +128,10 @@ def load_weights(folder: Path, network: ForensicNetwork) -> None:
     Raises:
         DataError: the checkpoint belongs to another recipe.
     """
-    weights = load_file(folder / "trained.safetensors")
+    try:
+        weights = load_file(folder / "trained.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise _damaged(folder, error) from error
     own = network.state_dict()
     strange = [name for name, tensor in weights.items() if name not in own or own[name].shape != tensor.shape]
     if strange:
@@ -97,15 +142,27 @@ def load_weights(folder: Path, network: ForensicNetwork) -> None:
 
 
 def load_progress(folder: Path, optimizer: torch.optim.Optimizer) -> None:
-    """Put optimizer moments and random states back; between two stages there are no moments to put back."""
-    state = torch.load(folder / "state.pt", weights_only=True)
-    if state["optimizer"] is not None:
-        optimizer.load_state_dict(state["optimizer"])
+    """Put optimizer moments and random states back; between two stages there are no moments to put back.
+
+    Raises:
+        DataError: they cannot be read, or belong to another recipe.
+    """
+    try:
+        state = torch.load(folder / "state.pt", weights_only=True)
+        if state["optimizer"] is not None:
+            optimizer.load_state_dict(state["optimizer"])
+    except Exception as error:  # whatever pickle and torch make of damaged bytes
+        raise _damaged(folder, error) from error
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
+
+
+def _damaged(folder: Path, error: Exception) -> DataError:
+    reason = " ".join(str(error).split())[:200]
+    return DataError(f"the checkpoint {folder} cannot be read: {reason}", "leave out --resume and give another run.out")
 
 
 def seed_everything(seed: int) -> None:

@@ -21,6 +21,10 @@ class TrainObserver:
     def evaluated(self, values: Mapping[str, float]) -> None:
         """An evaluation is done."""
 
+    def stop_wanted(self) -> bool:
+        """Whether the run shall be saved and end after the step at hand."""
+        return False
+
     def saved(self, folder: Path) -> None:
         """A checkpoint was written."""
 

@@ -70,14 +70,14 @@ class FeatureCache:
             self.shape: tuple[int, ...] = tuple(meta["shape"])
             self.tower_sha256: str = meta["tower_sha256"]
             keys = [json.loads(line)["key"] for line in (folder / "index.jsonl").read_text("utf-8").splitlines()]
-        except (OSError, ValueError, KeyError) as error:
+            self.rows = {key: number for number, key in enumerate(keys)}
+            values = np.memmap(folder / "features.bin", np.float16, "r")
+            self._data = values[: len(keys) * int(np.prod(self.shape))].reshape(len(keys), *self.shape)
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
-                f"no feature cache in {folder}: {error}", "make it with python -m fakescan_trainer.data.features"
+                f"no feature cache in {folder}, or a damaged one: {error}",
+                "make it with python -m fakescan_trainer.data.features",
             ) from error
-        self.rows = {key: number for number, key in enumerate(keys)}
-        self._data = np.memmap(folder / "features.bin", np.float16, "r")[
-            : len(keys) * int(np.prod(self.shape))
-        ].reshape(len(keys), *self.shape)
 
     def __contains__(self, key: str) -> bool:
         """Whether the cache holds a variant."""

@@ -23,7 +23,7 @@ from fakescan.core.answer import concluded, parse_answer
 from fakescan.core.records import Label, Stage
 from fakescan.errors import DataError
 
-LEAK = re.compile(r"\s*Therefore,? this image is (?:real|fake)\.?\s*$", re.IGNORECASE)
+LEAK = re.compile(r"\s*Therefore,? this image is (real|fake)\.?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,9 @@ def _record(row: dict[str, Any]) -> Record:
     label = concluded(stages[Stage.CONCLUSION].text)
     if label is None:
         raise ValueError("the conclusion says neither real nor fake")
+    said = LEAK.search(stages[Stage.REASONING].text)
+    if said and said[1].lower() != label.value:
+        raise ValueError(f"REASONING ends with {said[1]!r} and the conclusion says {label.value!r}")
     caption, reasoning = stages[Stage.CAPTION], LEAK.sub("", stages[Stage.REASONING].text)
     if bool(caption.complete) != bool(stages[Stage.REASONING].complete):
         raise ValueError("CAPTION and REASONING must both be there, or neither")

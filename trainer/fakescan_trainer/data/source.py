@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from fakescan.errors import DataError
 from fakescan.model.images import Preprocessing, pixel_values
@@ -77,7 +78,7 @@ class TrainingData:
         """
         if self.cache is None:
             variant = int(rng.integers(1, 2**31)) if self.config.augment and not plain else PLAIN
-            return pixel_values([load_variant(self.root, record.image, variant) for record in records], self.prep)
+            return pixel_values([self._picture(record.image, variant) for record in records], self.prep)
         rows = []
         for record in records:
             held = self._variants(record.image)
@@ -85,3 +86,12 @@ class TrainingData:
                 held = [PLAIN]
             rows.append(self.cache[feature_key(record.image, held[int(rng.integers(len(held)))])])
         return torch.stack(rows)
+
+    def _picture(self, image: str, variant: int) -> Image.Image:
+        try:
+            return load_variant(self.root, image, variant)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # Pillow's own faults
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            raise DataError(
+                f"{self.root / image} cannot be read: {reason}", "mend it, or remove its records; --resume goes on"
+            ) from error
