@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fakescan.cli import scan_options as flag
-from fakescan.cli.check import read_check
+from fakescan.cli.check import read_check, tell
 from fakescan.cli.outputs import files_of, targets_of, write_all
 from fakescan.core.schema import scan_to_json
 from fakescan.reports.terminal import print_summary
@@ -46,6 +46,7 @@ def report(
     rules = read_check(gate, baseline, relative_to)
     source = Path(run)
     scan = load_scan(source)
+    judgement = rules.judge(scan)
     write_all(
         scan,
         targets,
@@ -53,10 +54,11 @@ def report(
         pictures=source.is_dir() or pictures is not None,
         root=Path(pictures) if pictures else None,
         templates=Path(templates) if templates else None,
-        judgement=rules.judge(scan),
+        judgement=judgement,
         base=rules.base,
     )
     if json:
         sys.stdout.write(scan_to_json(scan))
     if not quiet:
         print_summary(scan, sys.stderr, reports=files_of(targets))
+        tell(scan, judgement)
