@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fakescan.cli.exits import say
 from fakescan.core.records import Scan
 from fakescan.desk import baseline as baselines
 from fakescan.desk import gate as gates
 from fakescan.desk.judge import judge
-from fakescan.reports.judgement import Judgement
+from fakescan.reports.judgement import FindingKind, Judgement
+
+_MOST_TOLD = 20
+"""Findings of a gate file that are told on the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +53,22 @@ def read_check(gate: str | None, baseline: str | None, relative_to: str | None) 
         baselines.read(Path(baseline)) if baseline else None,
         str(Path(relative_to).absolute()) if relative_to else None,
     )
+
+
+def tell(scan: Scan, judgement: Judgement) -> None:
+    """Say what gate file and baseline add to the verdicts.
+
+    Args:
+        scan: a finished scan.
+        judgement: what they say.
+    """
+    beyond = (FindingKind.NO_CREDENTIALS, FindingKind.LOST_MARKS)
+    found = [(result, item) for result in scan.results for item in judgement.of(result) if item.kind in beyond]
+    for result, item in found[:_MOST_TOLD]:
+        say(f"gate: {result.record.file.path}: {item.text}")
+    if len(found) > _MOST_TOLD:
+        say(f"gate: and {len(found) - _MOST_TOLD} more; the reports list all of them")
+    if judgement.accepted:
+        say(f"{judgement.accepted} {'finding is' if judgement.accepted == 1 else 'findings are'} accepted (--baseline)")
+    for note in judgement.notes:
+        say(f"warning: {note}")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from fakescan.cli import scan_options as flag
-from fakescan.cli.check import read_check
+from fakescan.cli.check import read_check, tell
 from fakescan.cli.outputs import files_of, targets_of, write_all
 from fakescan.core.option_values import several
 from fakescan.core.options import Redact
@@ -60,6 +60,7 @@ def report(
     scan = load_scan(source)
     said = {"id": case, "examiner": examiner, "note": note}
     scan = replace(scan, case=replace(scan.case, **{name: text for name, text in said.items() if text is not None}))
+    judgement = rules.judge(scan)
     told = write_all(
         scan,
         targets,
@@ -69,13 +70,14 @@ def report(
         templates=Path(templates) if templates else None,
         single_file=bool(single_file),
         redactions=SHARE if share else _redactions(redact or []),
-        judgement=rules.judge(scan),
+        judgement=judgement,
         base=rules.base,
     )
     if json:
         sys.stdout.write(scan_to_json(told))
     if not quiet:
         print_summary(scan, sys.stderr, reports=files_of(targets))
+        tell(scan, judgement)
 
 
 def _redactions(given: Sequence[str]) -> tuple[Redact, ...]:

@@ -14,7 +14,7 @@ import typer
 
 import fakescan
 from fakescan.cli import scan_options as flag
-from fakescan.cli.check import Check, read_check
+from fakescan.cli.check import Check, read_check, tell
 from fakescan.cli.console import Watch
 from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, INTERRUPTED, say, shell_line
 from fakescan.cli.inputs import STDIN, listed_paths
@@ -27,11 +27,8 @@ from fakescan.desk.redact import SHARE
 from fakescan.engines import model_folder
 from fakescan.errors import InputError, ReportError
 from fakescan.pipeline import FinishedRun, run_scan
-from fakescan.reports.judgement import FindingKind, Judgement
+from fakescan.reports.judgement import Judgement
 from fakescan.reports.terminal import print_paths, print_summary
-
-_MOST_TOLD = 20
-"""Findings of a gate file that are told on the terminal."""
 
 
 def scan(
@@ -163,25 +160,6 @@ def _finish(
     print_summary(run.scan, sys.stderr, reports=files_of(targets) or [run.run_dir.report], exit_code=code)
     tell(run.scan, judgement)
     return code
-
-
-def tell(scan: Scan, judgement: Judgement) -> None:
-    """Say what gate file and baseline add to the verdicts.
-
-    Args:
-        scan: a finished scan.
-        judgement: what they say.
-    """
-    beyond = (FindingKind.NO_CREDENTIALS, FindingKind.LOST_MARKS)
-    found = [(result, item) for result in scan.results for item in judgement.of(result) if item.kind in beyond]
-    for result, item in found[:_MOST_TOLD]:
-        say(f"gate: {result.record.file.path}: {item.text}")
-    if len(found) > _MOST_TOLD:
-        say(f"gate: and {len(found) - _MOST_TOLD} more; the reports list all of them")
-    if judgement.accepted:
-        say(f"{judgement.accepted} {'finding is' if judgement.accepted == 1 else 'findings are'} accepted (--baseline)")
-    for note in judgement.notes:
-        say(f"warning: {note}")
 
 
 @contextmanager

@@ -71,10 +71,8 @@ def verify(
         changed += [f"{item.path}: changed since the scan" for item in checked if item.state is State.CHANGED]
         unknown += [f"{i.path}: {i.state.value}" for i in checked if i.state not in (State.SAME, State.CHANGED)]
         typer.echo(f"{count(len(checked), 'scanned file')}: {same} as recorded")
-    for text in changed:
-        typer.echo(one_line(f"CHANGED  {text}"))
-    for text in unknown:
-        typer.echo(one_line(f"unknown  {text}"))
+    for line in (*(f"CHANGED  {text}" for text in changed), *(f"unknown  {text}" for text in unknown)):
+        typer.echo(one_line(line))
     raise typer.Exit(FINDINGS if changed else INCOMPLETE if unknown else CLEAN)
 
 
