@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fakescan.core.calibration import NOT_CALIBRATED
-from fakescan.core.records import Assessed, Calibration, ImageKind, ScoreKind
+from fakescan.core.records import Assessed, Calibration, ImageKind, Label, ScoreKind
 from fakescan.reports.charts import ReliabilityPoint, reliability_points
 from fakescan.reports.escape import visible
 from fakescan.reports.words import KIND_WORDS, SCORE_WORDS, count, probability, share
@@ -93,7 +93,19 @@ def number_view(outcome: Assessed, calibrations: Mapping[ScoreKind, Calibration]
         when = SCORE_WORDS[ScoreKind.AFTER if before_decides else ScoreKind.BEFORE]
         meaning.append(f"For comparison, the score {when}: {probability(other)}.")
     caption = NOT_CALIBRATED if calibration is None else "P(AI-generated)"
+    if rests_on_file(outcome):
+        caption += " by the model alone: the verdict rests on the file"
     return NumberView(probability(p_fake), caption, tuple(meaning))
+
+
+def rests_on_file(outcome: Assessed) -> bool:
+    """Whether a verdict for a side rests on what the file says, so that the model's number is no measure of it.
+
+    Args:
+        outcome: the model's answer and the verdict.
+    """
+    verdict = outcome.verdict
+    return verdict.label is not Label.INCONCLUSIVE and bool(verdict.basis) and "model" not in verdict.basis
 
 
 def rates_views(

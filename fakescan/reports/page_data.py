@@ -218,7 +218,7 @@ def _row(view: ImageView, strings: _Strings, groups: Sequence[tuple[Group, Mappi
         "lead": strings.place(view.lead),
         "conflict": view.conflict,
         "p": view.p_fake,
-        "value": view.number.value if view.number else "",
+        "value": view.small,
         "caption": strings.place(view.number.caption if view.number else ""),
         "size": view.size_bytes,
         "sha": view.sha256,

@@ -21,7 +21,7 @@ from fakescan.core.verdict_words import stages_introduction
 from fakescan.reports import words
 from fakescan.reports.charts import BarView, bar_view
 from fakescan.reports.escape import visible
-from fakescan.reports.measured import NumberView, number_view
+from fakescan.reports.measured import NumberView, number_view, rests_on_file
 from fakescan.reports.order import needs_attention, strongest
 from fakescan.reports.view_checks import ClaimView, RescoredView, claim_view, stability_views
 from fakescan.reports.view_evidence import VALUE_CHARS, EvidenceView, evidence_views, names_of, prompt_of, speaks
@@ -87,6 +87,8 @@ class ImageView:
     """The deciding probability, for sorting."""
     number: NumberView | None
     """The score with its meaning, None for an error."""
+    small: str
+    """The number for a small card, empty for an error; where the verdict does not rest on it, it says whose it is."""
     bar: BarView | None
     """The calibration bar, None without a score."""
     basis: str
@@ -159,6 +161,8 @@ def image_view(
     reasons = _reasons(assessed)
     conflict = any(reason.conflict for reason in reasons)
     stages = _stages(assessed.prediction) if assessed else ()
+    number = number_view(assessed, calibrations, record.kind) if assessed else None
+    whose = "model: " if assessed and rests_on_file(assessed) and assessed.verdict.p_fake is not None else ""
     return ImageView(
         anchor=anchor(record.file.path),
         path=visible(record.file.path),
@@ -168,7 +172,8 @@ def image_view(
         lead=failure.message if failure else reasons[0].text if reasons else "No reason was recorded.",
         conflict=conflict,
         p_fake=assessed.verdict.p_fake if assessed else None,
-        number=number_view(assessed, calibrations, record.kind) if assessed else None,
+        number=number,
+        small=f"{whose}{number.value}" if number else "",
         bar=bar_view(assessed.verdict, calibrations.get(assessed.scores.used)) if assessed else None,
         basis=_basis(assessed),
         reasons=reasons,

@@ -38,7 +38,7 @@ const list = (() => {
       ),
       h("p", { class: "verdict" }, shape(image.key), h("span", null, text(image.short))),
       h("p", { class: "name" }, h("a", { href: `#${image.id}`, class: "open" }, bdi(image.path))),
-      image.value && h("p", { class: "p", title: text(image.caption) }, image.value),
+      image.value && h("p", { class: image.value.startsWith("model") ? "p by-file" : "p", title: text(image.caption) }, image.value),
       h("p", { class: "lead" }, text(image.lead)),
     );
 

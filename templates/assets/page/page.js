@@ -61,6 +61,7 @@ const show = () => {
       const chip = group.chips[number];
       chip.setAttribute("aria-pressed", String(chosen.has(value)));
       chip.lastChild.textContent = count(counts[place][number]);
+      if (chosen.has(value)) chip.hidden = false;
       chip.classList.toggle("empty", !counts[place][number] && !chosen.has(value));
     });
   });

@@ -2,6 +2,8 @@
 const chip = (attributes, mark, word) =>
   h("button", { type: "button", "aria-pressed": "false", ...attributes, class: `chip ${attributes.class || ""}` }, mark, `${word} `, h("b", null));
 
+const MOST_CHIPS = 6; // of one row; the others wait behind a button
+
 const makeFilters = () => {
   for (const group of store.groups) {
     if (group.key === "folder") {
@@ -22,8 +24,19 @@ const makeFilters = () => {
       return made;
     });
     const label = `filter-${group.key}`;
+    const rest = group.chips.slice(MOST_CHIPS);
+    const more = rest.length > 1 && h("button", { type: "button", class: "more-chips", "aria-expanded": "false" }, `${rest.length} more`);
+    if (more) {
+      const fold = (folded) => {
+        for (const one of rest) one.hidden = folded && one.getAttribute("aria-pressed") !== "true";
+        more.setAttribute("aria-expanded", String(!folded));
+        more.textContent = folded ? `${rest.length} more` : "fewer";
+      };
+      more.addEventListener("click", () => fold(more.getAttribute("aria-expanded") === "true"));
+      fold(true);
+    }
     $("filters").append(
-      h("div", { class: "chips", role: "group", "aria-labelledby": label }, h("span", { class: "chips-title", id: label }, group.title), group.chips),
+      h("div", { class: "chips", role: "group", "aria-labelledby": label }, h("span", { class: "chips-title", id: label }, group.title), group.chips, more),
     );
   }
   for (const [name, word] of Object.entries(MINE)) {

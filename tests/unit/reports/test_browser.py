@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fakescan.core.checked import Claim, ClaimMark, Region, Rescored
-from fakescan.core.records import ImageResult, Label, Scan, Stage
+from fakescan.core.records import Evidence, ImageResult, Label, Scan, Stage, Supports
 from fakescan.reports.escape import visible
 from fakescan.reports.html import HtmlRenderer
 from fakescan.reports.view_image import anchor
@@ -529,3 +529,22 @@ def test_what_was_not_checked_is_not_mentioned(open_page: Open, press_scan: Scan
     assert "encoded anew" not in text
     assert "were checked" not in text
     assert opened.page.locator(".box").count() == 0
+
+
+def test_of_many_chips_the_rare_ones_wait_behind_a_button(
+    open_page: Open, make_scan: Callable[..., Scan], make_result: Callable[..., ImageResult]
+) -> None:
+    signals = [Evidence("png", f"field {number}", "x", Supports.FAKE) for number in range(10)]
+    scan = make_scan([make_result(f"{number}.jpg", evidence=signals[: number + 1]) for number in range(10)])
+    opened = open_page(scan)
+    chips = opened.page.locator("[data-group=evidence]:visible")
+    assert chips.count() == 6
+    opened.page.click(".more-chips")
+    assert chips.count() == 10
+    opened.page.click(opened.chip("png: field 9"))
+    assert opened.shown() == ["9.jpg"]
+    opened.page.click(".more-chips")
+    assert chips.count() == 7
+    opened.page.reload()
+    assert chips.count() == 7
+    assert opened.shown() == ["9.jpg"]

@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 
 from fakescan.core.records import (
+    Assessed,
     Evidence,
     EvidenceStatus,
     ImageKind,
@@ -13,6 +14,7 @@ from fakescan.core.records import (
     Label,
     Reason,
     Scan,
+    ScoreKind,
     Stage,
     Strength,
     Supports,
@@ -20,6 +22,7 @@ from fakescan.core.records import (
 from fakescan.reports.order import by_attention, needs_attention
 from fakescan.reports.view import MAX_CARDS, build_page
 from fakescan.reports.view_image import anchor, image_view
+from tests.support.builders import CALIBRATION
 
 MakeResult = Callable[..., ImageResult]
 MakeScan = Callable[..., Scan]
@@ -230,3 +233,20 @@ def test_no_text_of_a_hostile_scan_steers_anything(hostile_scan: Scan) -> None:
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, object])
 def test_odd_options_do_not_break_the_page(make_scan: MakeScan, value: object) -> None:
     assert dict(build_page(make_scan([], options={"odd": value})).custody.options)["odd"]
+
+
+def test_a_number_that_the_verdict_does_not_rest_on_says_whose_it_is(make_result: MakeResult) -> None:
+    def view(label: Label, basis: tuple[str, ...]) -> tuple[str, str]:
+        result = make_result(label=label, p_fake=0.2)
+        assert isinstance(result.outcome, Assessed)
+        outcome = replace(result.outcome, verdict=replace(result.outcome.verdict, basis=basis))
+        shown = image_view(replace(result, outcome=outcome), {ScoreKind.BEFORE: CALIBRATION})
+        assert shown.number is not None
+        return shown.small, shown.number.caption
+
+    assert view(Label.FAKE, ("provenance",)) == (
+        "model: 0.20", "P(AI-generated) by the model alone: the verdict rests on the file",
+    )  # fmt: skip
+    for label, basis in ((Label.FAKE, ("provenance", "model")), (Label.FAKE, ("model",)), (Label.INCONCLUSIVE, ())):
+        assert view(label, basis) == ("0.20", "P(AI-generated)")
+    assert image_view(make_result("half.jpg", None), {}).small == ""
