@@ -12,6 +12,8 @@ PAGES = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/cli.md",
+    "docs/files.md",
+    "docs/kinds.md",
     "docs/python.md",
     "docs/report.md",
     "trainer/README.md",
