@@ -29,6 +29,8 @@ _SMALL_PX = 128
 _BACKGROUND_STEPS = 3
 _STRONG = 48
 """Brightness step between neighbours that is an edge."""
+_LEAST_SAME = 0.5
+"""Share of exactly equal neighbours below which nobody drew the picture."""
 _SEAM_STEP = 20
 _SEAM_SHARE = 0.94
 _SEAM_AT = (0.15, 0.85)
@@ -83,15 +85,10 @@ class Look:
         """The kind of the picture."""
         if min(self._image.size) < TINY_PX:
             return ImageKind.TINY
-        traits = self.traits
-        if traits.same >= 0.5 and traits.drawn_edges >= 0.3:
-            # Next to nothing but text.
-            return ImageKind.DOCUMENT if self._is_paper else ImageKind.SCREENSHOT
-        if traits.same >= 0.65 and traits.texture <= 0.2 and (traits.drawn_same >= 0.4 or traits.drawn_edges >= 0.15):
-            # Flat areas without any noise: made by a computer. Text is what screens have and drawings lack.
-            is_text = traits.edges >= 0.006 and traits.drawn_edges >= 0.04
-            return ImageKind.SCREENSHOT if is_text else ImageKind.ART
-        if self._is_paper and traits.edges >= 0.05:
+        drawn = self._drawn_kind() if _share(self._patch_steps, 0, 1) >= _LEAST_SAME else None
+        if drawn is not None:
+            return drawn
+        if self._is_paper and _share(self._patch_steps, _STRONG) >= 0.05:
             return ImageKind.DOCUMENT
         if self.has_seam:
             return ImageKind.COMPOSITE
@@ -99,21 +96,32 @@ class Look:
             return ImageKind.ART
         return ImageKind.UPSCALED if self.is_upscaled else ImageKind.PHOTO
 
+    def _drawn_kind(self) -> ImageKind | None:
+        """Screen, page or drawing: what has neighbours that are exactly equal, as no camera makes them."""
+        traits = self.traits
+        if traits.drawn_edges >= 0.3:
+            # Next to nothing but text.
+            return ImageKind.DOCUMENT if self._is_paper else ImageKind.SCREENSHOT
+        if traits.same >= 0.65 and traits.texture <= 0.2 and (traits.drawn_same >= 0.4 or traits.drawn_edges >= 0.15):
+            # Flat areas without any noise: made by a computer. Text is what screens have and drawings lack.
+            is_text = traits.edges >= 0.006 and traits.drawn_edges >= 0.04
+            return ImageKind.SCREENSHOT if is_text else ImageKind.ART
+        return None
+
     @cached_property
     def traits(self) -> Traits:
         """What tells drawn pictures."""
-        patch = self._patch
-        brightness = patch.histogram()
+        steps = self._patch_steps
+        patch, brightness = self._patch, self._patch_brightness
         common = brightness.index(max(brightness))
         drawn = patch.point([0 if abs(value - common) <= _BACKGROUND_STEPS else 255 for value in range(256)])
-        steps, drawn_steps = _steps(patch), _steps(patch, drawn)
-        outline = _steps(self._planes[0])
+        drawn_steps = _steps(patch, drawn)
         return Traits(
             same=_share(steps, 0, 1),
             edges=_share(steps, _STRONG),
             drawn_same=_share(drawn_steps, 0, 1),
             drawn_edges=_share(drawn_steps, _STRONG),
-            texture=_share(outline, 3, 24),
+            texture=_share(self._plane_steps[0], 3, 24),
         )
 
     @cached_property
@@ -124,13 +132,14 @@ class Look:
     @cached_property
     def shares(self) -> tuple[float, ...]:
         """Shares between 0 and 1 (the last but two: a count by its possible maximum) that the score is made of."""
-        brightness, blue, red = self._planes
         saturation, value = self._saturation_and_value
+        brightness_steps, blue_steps, red_steps = self._plane_steps
+        brightness = self._planes.getchannel(0)
         found = [
-            *_shares(_steps(brightness), (1, 3, 8, 16, 32, 64)),
+            *_shares(brightness_steps, (1, 3, 8, 16, 32, 64)),
             *_shares(_steps(brightness.reduce(2)), (1, 3, 8, 16, 32, 64)),
-            *_shares(_steps(blue), (1, 2, 4, 8, 16)),
-            *_shares(_steps(red), (1, 2, 4, 8, 16)),
+            *_shares(blue_steps, (1, 2, 4, 8, 16)),
+            *_shares(red_steps, (1, 2, 4, 8, 16)),
             *_shares(saturation.histogram(), (16, 48, 96, 144, 192, 224)),
             *_shares(value.histogram(), (8, 32, 64, 128, 192, 224, 248)),
             *_shares(ImageChops.multiply(saturation, value).histogram(), (24, 48, 80, 110, 150)),
@@ -139,14 +148,14 @@ class Look:
         colours = [count for count, _ in coarse.getcolors(coarse.width * coarse.height) or []]
         found += [len(colours) / sum(colours), max(colours) / sum(colours)]
         residue = ImageChops.difference(self._patch, self._patch.filter(ImageFilter.BoxBlur(1)))
-        found += [*_shares(residue.histogram(), (1, 2, 3, 5, 8, 16, 32)), self.traits.same]
+        found += [*_shares(residue.histogram(), (1, 2, 3, 5, 8, 16, 32)), _share(self._patch_steps, 0, 1)]
         return tuple(found)
 
     @cached_property
     def has_seam(self) -> bool:
         """Whether a straight line from border to border parts the picture, as between the pictures of a composite."""
-        grey = self._planes[0]
-        return any(_has_seam(plane) for plane in (grey, grey.transpose(Image.Transpose.TRANSPOSE)))
+        across, down = self._neighbours
+        return _has_seam(across) or _has_seam(down.transpose(Image.Transpose.TRANSPOSE))
 
     @cached_property
     def is_upscaled(self) -> bool:
@@ -176,10 +185,10 @@ class Look:
     @cached_property
     def _is_paper(self) -> bool:
         """Bright ground, dark marks, next to no colour and little in between."""
-        brightness = self._patch.histogram()
-        bright, dark = _share(brightness, 176), _share(brightness, 0, 112)
-        colour = _share(ImageChops.multiply(*self._saturation_and_value).histogram(), 48)
-        return bright >= 0.6 and dark >= 0.02 and bright + dark >= 0.8 and colour <= 0.02
+        bright, dark = _share(self._patch_brightness, 176), _share(self._patch_brightness, 0, 112)
+        if bright < 0.6 or dark < 0.02 or bright + dark < 0.8:
+            return False
+        return _share(ImageChops.multiply(*self._saturation_and_value).histogram(), 48) <= 0.02
 
     @cached_property
     def _saturation_and_value(self) -> tuple[Image.Image, Image.Image]:
@@ -191,8 +200,28 @@ class Look:
         return _middle(self._image, _PATCH_PX, _PATCH_PX).convert("L")
 
     @cached_property
-    def _planes(self) -> tuple[Image.Image, ...]:
-        return self.reduced.convert("YCbCr").split()
+    def _patch_brightness(self) -> list[int]:
+        return self._patch.histogram()
+
+    @cached_property
+    def _patch_steps(self) -> list[int]:
+        return _steps(self._patch)
+
+    @cached_property
+    def _plane_steps(self) -> list[list[int]]:
+        """As ``_steps``, of brightness, blue and red difference in the reduced copy."""
+        both = zip(*(image.histogram() for image in self._neighbours), strict=True)
+        counts = [one + other for one, other in both]
+        return [counts[at : at + 256] for at in (0, 256, 512)]
+
+    @cached_property
+    def _neighbours(self) -> tuple[Image.Image, Image.Image]:
+        """Differences of all planes to the neighbour on the left, and to the one above."""
+        return _differences(self._planes)
+
+    @cached_property
+    def _planes(self) -> Image.Image:
+        return self.reduced.convert("YCbCr")
 
 
 def kind_of(image: Image.Image) -> ImageKind:
@@ -204,16 +233,30 @@ def kind_of(image: Image.Image) -> ImageKind:
     return Look(image).kind
 
 
-def _has_seam(grey: Image.Image) -> bool:
-    """Whether nearly every row steps at the same column, and few do elsewhere."""
-    width, height = grey.size
-    if width < 8:
+def _has_seam(steps: Image.Image) -> bool:
+    """Whether nearly every row steps at the same column, and few do elsewhere.
+
+    Args:
+        steps: differences to the left neighbours; the first plane is that of brightness.
+    """
+    width = steps.width
+    if width < 7:
         return False
-    step = ImageChops.difference(grey.crop((1, 0, width, height)), grey.crop((0, 0, width - 1, height)))
-    marked = step.point([0 if value < _SEAM_STEP else 255 for value in range(256)])
-    columns = marked.resize((width - 1, 1), Image.Resampling.BOX).tobytes()
-    low, high = (round(share * width) for share in _SEAM_AT)
+    means = steps.resize((width, 1), Image.Resampling.BOX).getchannel(0).tobytes()
+    if max(means) < _SEAM_STEP * _SEAM_SHARE - 1:
+        return False  # most pictures are through here, at a fraction of the price
+    marked = steps.getchannel(0).point([0 if value < _SEAM_STEP else 255 for value in range(256)])
+    columns = marked.resize((width, 1), Image.Resampling.BOX).tobytes()
+    low, high = (round(share * (width + 1)) for share in _SEAM_AT)
     return max(columns[low:high], default=0) >= 255 * _SEAM_SHARE and sorted(columns)[len(columns) // 2] <= 64
+
+
+def _differences(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+    width, height = image.size
+    return (
+        ImageChops.difference(image.crop((1, 0, width, height)), image.crop((0, 0, width - 1, height))),
+        ImageChops.difference(image.crop((0, 1, width, height)), image.crop((0, 0, width, height - 1))),
+    )
 
 
 def _lost(grey: Image.Image, factor: int) -> float:
@@ -234,13 +277,9 @@ def _middle(image: Image.Image, width_px: int, height_px: int) -> Image.Image:
 def _steps(grey: Image.Image, where: Image.Image | None = None) -> list[int]:
     """Histogram of the differences between neighbours, side by side and one above the other."""
     width, height = grey.size
-    counts = [0] * 256
-    for across, down in ((1, 0), (0, 1)):
-        box = (across, down, width, height)
-        difference = ImageChops.difference(grey.crop(box), grey.crop((0, 0, width - across, height - down)))
-        mask = None if where is None else where.crop(box)
-        counts = [one + other for one, other in zip(counts, difference.histogram(mask), strict=True)]
-    return counts
+    masks = [None, None] if where is None else [where.crop((1, 0, width, height)), where.crop((0, 1, width, height))]
+    across, down = (difference.histogram(mask) for difference, mask in zip(_differences(grey), masks, strict=True))
+    return [one + other for one, other in zip(across, down, strict=True)]
 
 
 def _share(counts: Sequence[int], low: int, high: int | None = None) -> float:

@@ -14,6 +14,8 @@ PAGES = (
     "docs/cli.md",
     "docs/evidence.md",
     "docs/html-report.md",
+    "docs/files.md",
+    "docs/kinds.md",
     "docs/python.md",
     "docs/report.md",
     "trainer/README.md",
