@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from io import BytesIO
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image
+
+if TYPE_CHECKING:
+    from PIL import ImageCms
 
 BAD_PROFILE = "The colour profile in the file is damaged or of no use here, and was ignored."
 CONVERTED = "Colours were converted to sRGB by the profile in the file."
@@ -42,7 +45,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
 
 
 @lru_cache(maxsize=8)
-def _transform(profile: bytes, mode: str, space: str) -> object | None:
+def _transform(profile: bytes, mode: str, space: str) -> ImageCms.ImageCmsTransform | None:
     """The way to sRGB, or None when the profile is sRGB itself. Most pictures of a scan share a few profiles.
 
     Raises:

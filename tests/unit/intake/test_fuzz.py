@@ -53,7 +53,7 @@ def small_files() -> list[bytes]:
         ("BMP", {}),
     ):
         out = BytesIO()
-        image.save(out, kind, **options)  # type: ignore[arg-type]
+        image.save(out, kind, **options)
         files.append(out.getvalue())
     return files
 
