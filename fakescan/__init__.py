@@ -122,6 +122,8 @@ class Settings(TypedDict, total=False):
     """Only files that match one of these patterns."""
     exclude: Sequence[str]
     """No files that match one of these patterns."""
+    follow_links: bool
+    """Whether links may lead out of the folders that are scanned."""
     limit: int | None
     """Examine at most this many files."""
     seed: int
@@ -156,7 +158,7 @@ def scan(
 
     Returns:
         Results as they are finished, nearly in the order of paths. A file that cannot be assessed is a result too,
-        with a ``Failure`` as its outcome.
+        with a ``Failure`` as its outcome. Near-duplicates are only compared by ``run_scan``, which sees all results.
 
     Raises:
         ConfigError: at once, with every wrong setting.

@@ -94,8 +94,7 @@ def decode(
             # Pillow's WebP decoder makes room for the whole picture while it opens the file.
             _check_pixels(_webp_size(data), bounds)
         with _strict_pillow(bounds, kind.decoder):
-            decoded = _decoded(data, kind.decoder, bounds, digest)
-        return decoded if views is None else decoded.seen_through(views)
+            return _decoded(data, kind.decoder, bounds, digest, views)
     except (Exception, RecursionError) as fault:  # a hostile file can raise anything in a decoder
         return _failure_of(fault, bounds)
 
@@ -104,7 +103,7 @@ class _TooManyPixels(Exception):
     """The header announces more pixels than allowed."""
 
 
-def _decoded(data: bytes, decoder: str, limits: Limits, digest: str) -> DecodedImage:
+def _decoded(data: bytes, decoder: str, limits: Limits, digest: str, views: Views | None) -> DecodedImage:
     with Image.open(BytesIO(data), formats=[decoder]) as opened:
         full_px = opened.size
         notes = [HUGE] if _drafted(opened, limits) else []
@@ -125,13 +124,14 @@ def _decoded(data: bytes, decoder: str, limits: Limits, digest: str) -> DecodedI
         image, more_notes = _as_srgb(opened)
         notes += more_notes
         upright = turned(image, None if decoder == "TIFF" else orientation)
+        shown = fitted(upright, limits.max_short_side_px)
         # A copy is never the file's own lazy object, so that closing the file cannot touch it.
-        final = fitted(upright.copy() if upright is opened else upright, limits.max_short_side_px)
+        own = shown if shown is not opened or views is not None else shown.copy()
+        final = own if views is None else strip_of(own, views)
+        look = Look(upright)
+        kind, phash = look.kind, phash_of(look.reduced)
     width, height = upright.size if HUGE not in notes else turned_size(full_px, orientation)
-    look = Look(upright)
-    return DecodedImage(
-        final, digest, width, height, frames, orientation, tuple(notes), look.kind, phash_of(look.reduced)
-    )
+    return DecodedImage(final, digest, width, height, frames, orientation, tuple(notes), kind, phash, views)
 
 
 def _as_srgb(opened: Image.Image) -> tuple[Image.Image, list[str]]:

@@ -42,6 +42,8 @@ class _Group:
     triage: Prediction | None = None
 
 
+_PIXELS = "srgb"
+"""How decoded pixels are brought to the model; another word where a change of that gives other answers."""
 _MAX_PIXELS = 150_000_000
 """About 450 MB: a batch of large pictures is run before it is full."""
 
@@ -213,6 +215,7 @@ def key_of(engine: Engine, options: ScanOptions) -> str:
         # The text is steered to the side that the calibrated score takes.
         "calibration": calibration_to_dict(engine.calibration),
         "decoder": environment()["pillow"],
+        "pixels": _PIXELS,
         "reasoning": options.reasoning,
         "score": options.score,
         "decode": options.decode,
