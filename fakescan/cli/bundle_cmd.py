@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from io import StringIO
 from pathlib import Path
 from typing import Annotated
@@ -44,14 +45,15 @@ def bundle(
     source = Path(run)
     scan = load_scan(source)
     root = Path(pictures) if pictures else None
-    thumbnails = make_thumbnails(scan, root=root) if root or source.is_dir() else None
     reports = {}
-    for fmt, name in _NAMES.items():
-        text = StringIO(newline="")
-        factory = renderer_class(fmt)
-        given: dict[str, object] = {"thumbnails": thumbnails} if fmt == "html" else {}
-        factory(**given).render(scan, text)
-        reports[name] = text.getvalue().encode("utf-8")
+    with ExitStack() as kept:
+        thumbnails = kept.enter_context(make_thumbnails(scan, root=root)) if root or source.is_dir() else None
+        for fmt, name in _NAMES.items():
+            text = StringIO(newline="")
+            factory = renderer_class(fmt)
+            given: dict[str, object] = {"thumbnails": thumbnails} if fmt == "html" else {}
+            factory(**given).render(scan, text)
+            reports[name] = text.getvalue().encode("utf-8")
     seal = bundles.seal(scan, target, reports, root=root)
     say(f"bundle: {output}")
     say("seal (keep it apart from the bundle):")

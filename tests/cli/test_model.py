@@ -23,7 +23,7 @@ def model(tmp_path: Path) -> Path:
         name="mine \x1b[31m",
         base="base",
         base_name="a tiny base",
-        template="smollm2",
+        template="chatml",
         preprocessing=Preprocessing(224, ("square",), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
         projector_pooling=1,
         lora=None,

@@ -1,6 +1,9 @@
 """Write measured error rates into a shipped model, and its model card, from scans of images it has never seen.
 
-    python trainer/nano/card.py MODEL --data "words for the test set" --scan SCAN.json ... --manifest FILE ...
+    python trainer/nano/card.py MODEL --data "WORDS" --scan SCAN.json ... --manifest FILE ...
+
+WORDS name the test set, with {n}, {fake}, {real} and {sources} for the counts of each score. A later scan goes before
+an earlier one, so that a score that is dear to compute may come from a part of the images.
 
 The manifests give labels (by sha256), sources and matched groups; only their dev-test rows count. Rates are those of
 the score alone (policy "model"), whatever provenance said. Figures by kind of picture are kept where there are at least
@@ -19,12 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from fakescan.core.calibration import side
-from fakescan.core.records import Calibration, Label, ScoreKind
+from fakescan.core.calibration import probability, side
+from fakescan.core.records import Calibration, Label, LogitPair, ScoreKind
 from fakescan.model.checkpoints.ours import CheckpointInfo, read_info, write_info
 from fakescan_trainer.evaluate.detection import Array, auc, expected_calibration_error, tpr_at_fpr
 
-FIELDS = {ScoreKind.BEFORE: "before_reasoning", ScoreKind.AFTER: "after_reasoning"}
 MIN_PER_LABEL = 30
 Row = tuple[dict[str, Any], dict[str, Any]]
 
@@ -45,9 +47,15 @@ def joined(scans: Iterable[Path], manifests: Iterable[Path]) -> list[Row]:
     return list(found.values())
 
 
+def p_of(result: dict[str, Any], kind: ScoreKind, calibration: Calibration) -> float | None:
+    """P(fake) by the calibration that is shipped, from the logits that the scan has kept."""
+    pair = (result.get("logits") or {}).get(kind.value)
+    return probability(LogitPair(pair["real"], pair["fake"], pair["index"]), calibration) if pair else None
+
+
 def figures(rows: list[Row], kind: ScoreKind, calibration: Calibration) -> dict[str, float | int | str]:
     """Rates of one score on some images; empty when it was not computed."""
-    pairs = [(row["label"] == "fake", result["scores"][FIELDS[kind]]) for row, result in rows]
+    pairs = [(row["label"] == "fake", p_of(result, kind, calibration)) for row, result in rows]
     pairs = [(fake, p) for fake, p in pairs if p is not None]
     if not pairs:
         return {}
@@ -71,13 +79,15 @@ def figures(rows: list[Row], kind: ScoreKind, calibration: Calibration) -> dict[
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in out.items()}
 
 
-def with_bins(metrics: dict[str, float | int | str], rows: list[Row], kind: ScoreKind) -> dict[str, float | int | str]:
+def with_bins(
+    metrics: dict[str, float | int | str], rows: list[Row], kind: ScoreKind, calibration: Calibration
+) -> dict[str, float | int | str]:
     """Add the reliability table."""
     for low in range(10):
         inside = [
             row
             for row, result in rows
-            if (p := result["scores"][FIELDS[kind]]) is not None and min(int(p * 10), 9) == low
+            if (p := p_of(result, kind, calibration)) is not None and min(int(p * 10), 9) == low
         ]
         metrics |= {f"bin_{low}_n": len(inside), f"bin_{low}_fake": sum(row["label"] == "fake" for row in inside)}
     return metrics
@@ -105,7 +115,14 @@ def measured(info: CheckpointInfo, rows: list[Row], data: str) -> dict[ScoreKind
             labels = [row["label"] for row, _ in members]
             if min(labels.count("fake"), labels.count("real")) >= MIN_PER_LABEL:
                 by_kind[name] = figures(members, kind, record)
-        metrics = with_bins({"data": data, **overall}, rows, kind)
+        scored = [row for row, result in rows if p_of(result, kind, record) is not None]
+        words = data.format(
+            n=len(scored),
+            fake=overall["n_fake"],
+            real=overall["n_real"],
+            sources=len({row["source"] for row in scored}),
+        )
+        metrics = with_bins({"data": words, **overall}, rows, kind, record)
         records[kind] = dataclasses.replace(record, metrics=metrics, by_kind=by_kind)
     return records
 
@@ -116,6 +133,8 @@ def table(rows: list[Row], key: Callable[[Row], str | None], kind: ScoreKind, re
     lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name, members in grouped(rows, key).items():
         values = figures(members, kind, record)
+        if not values:
+            continue
         shown = [f"{v:.3f}" if isinstance(v := values.get(c, "-"), float) else str(v) for c in columns]
         lines.append(f"| {name} | " + " | ".join(shown) + " |")
     return lines
