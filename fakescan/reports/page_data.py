@@ -62,7 +62,7 @@ _MARK_WORDS: Mapping[str, str] = {
     "conflict": "Contradiction",
     "speaks": "File says something about its origin",
     "prompt": "Prompt found in the file",
-    "same": "Same bytes as another file",
+    "same": "Same picture as another file",
     "cut": "Text not finished by the model",
     "flips": "Verdict flips under another encoding",
     "contradicted": "Text contradicted by a check",

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fakescan.core.duplicates import clusters_of
 from fakescan.core.records import Assessed, ImageKind, ImageResult, Scan
 from fakescan.reports import words
 from fakescan.reports.charts import HistogramView, histogram_view
@@ -19,7 +20,7 @@ from fakescan.reports.view_image import ImageView, image_view
 MAX_CARDS = 12
 """Cards under "look here first"."""
 MAX_SAME = 50
-"""Files with the same bytes that one image names."""
+"""Files with the same picture that one image names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def build_page(scan: Scan, thumbnails: Mapping[str, str] | None = None) -> PageV
     """
     pictures = thumbnails or {}
     ordered = by_attention(scan.results)
-    same = _same_bytes(scan.results)
+    same = _same_picture(scan.results)
     images = tuple(
         image_view(item, scan.calibration, pictures.get(path), same.get(path, ()))
         for item, path in ((item, item.record.file.path) for item in ordered)
@@ -216,10 +217,7 @@ def _folders(images: Sequence[ImageView]) -> tuple[FolderView, ...]:
     )  # fmt: skip
 
 
-def _same_bytes(results: Sequence[ImageResult]) -> dict[str, tuple[str, ...]]:
-    """For each path the other paths of the scan with the same digest, where there are any."""
-    by_digest: dict[str, list[str]] = {}
-    for result in results:
-        by_digest.setdefault(result.record.file.sha256, []).append(result.record.file.path)
-    groups = (paths for digest, paths in by_digest.items() if digest and len(paths) > 1)
+def _same_picture(results: Sequence[ImageResult]) -> dict[str, tuple[str, ...]]:
+    """For each path the other paths of the scan with the same or nearly the same picture, where there are any."""
+    groups = (cluster.paths for cluster in clusters_of(results))
     return {path: tuple(other for other in paths if other != path)[:MAX_SAME] for paths in groups for path in paths}

@@ -138,7 +138,7 @@ class ImageView:
     urgent: bool
     """Whether it belongs under "look here first"."""
     same: tuple[tuple[str, str], ...]
-    """Other files of the scan with the same bytes: anchor and path."""
+    """Other files of the scan with the same or nearly the same picture: anchor and path."""
 
 
 def image_view(
@@ -153,7 +153,7 @@ def image_view(
         result: what is known about it.
         calibrations: the scan's calibration by score.
         thumbnail: address of its preview, or None.
-        same: paths of the scan's other files with the same bytes.
+        same: paths of the scan's other files with the same or nearly the same picture.
     """
     record, outcome, key = result.record, result.outcome, words.label_key(result)
     assessed = outcome if isinstance(outcome, Assessed) else None

@@ -173,8 +173,8 @@ const panel = (() => {
   const same = (view) =>
     view.same.length
       ? part(
-          "The same bytes",
-          quiet("Other files of this scan have the same digest:"),
+          "The same picture",
+          quiet("Other files of this scan hold the same picture, or nearly so (other size, compression or format):"),
           h("ul", { class: "same" }, view.same.map(([id, path]) => h("li", null, h("a", { href: `#${id}` }, bdi(path))))),
         )
       : [];
