@@ -6,7 +6,7 @@ This is the only place where these words stand; the prompt, the mapper, the trai
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fakescan.core.attributes import HIGH_LEVEL, attributes_of
 from fakescan.core.records import Label, Stage, StageReasoning
@@ -52,7 +52,12 @@ def reasoning_text(attributes: Mapping[str, str], label: Label, *, leak: bool = 
         label: REAL or FAKE.
         leak: end with "Therefore, this image is ...", as the paper's examples do. That sentence gives the verdict
             away before the conclusion is reached.
+
+    Raises:
+        ValueError: an attribute that is none of the label's five: leaving it out would lose what an annotator saw.
     """
+    if unknown := sorted(set(attributes) - set(attributes_of(label.value))):
+        raise ValueError(unknown_attributes(unknown, label))
     known = [name for name in attributes_of(label.value) if attributes.get(name)]
     parts = []
     for start, high in ((LOW_LEVEL_START, False), (HIGH_LEVEL_START, True)):
@@ -62,6 +67,17 @@ def reasoning_text(attributes: Mapping[str, str], label: Label, *, leak: bool = 
     if leak:
         parts.append(f"Therefore, this image is {label.value}.")
     return " ".join(parts)
+
+
+def unknown_attributes(names: Iterable[str], label: Label) -> str:
+    """What to say of attribute names that a label does not have.
+
+    Args:
+        names: the unknown names.
+        label: REAL or FAKE.
+    """
+    allowed = ", ".join(attributes_of(label.value))
+    return f"unknown attributes for a {label.value} image: {', '.join(map(repr, names))}; known are {allowed}"
 
 
 def full_answer(caption: str, reasoning: str, label: Label) -> str:

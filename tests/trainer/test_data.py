@@ -65,6 +65,21 @@ def test_faulty_records_are_listed_and_nothing_is_returned(mmfr: Path) -> None:
         assert part in caught.value.message
 
 
+def test_attribute_names_that_the_label_does_not_have_are_faults(mmfr: Path) -> None:
+    rows = json.loads((mmfr / "forgery_reasoning_cot.json").read_text("utf-8"))[:3]  # fake, real, fake
+    rows[0]["attributes"] = {"Semantic Irrationality": "Six fingers.", "Low Image Quality": None}
+    rows[1]["attributes"] = {"Semantic Irrationality": "Six fingers.", "Nice Colours": "Yes."}
+    rows[2]["attributes"] = ["Semantic Irrationality"]
+    path = mmfr / "attributes.json"
+    path.write_text(json.dumps(rows), "utf-8")
+    with pytest.raises(DataError) as fault:
+        read_records(path)
+    text = str(fault.value)
+    assert "record 0" not in text
+    assert "record 1: unknown attributes for a real image: 'Nice Colours', 'Semantic Irrationality'" in text
+    assert "record 2: attributes must be an object" in text
+
+
 def test_a_file_that_is_no_list(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}", "utf-8")
     with pytest.raises(DataError, match="not a list"):

@@ -79,8 +79,9 @@ def test_reasoning_puts_low_level_first_and_can_keep_the_verdict_to_itself() -> 
     assert "Therefore" not in reasoning_text(attributes, Label.FAKE, leak=False)
 
 
-def test_attributes_of_the_other_label_are_left_out() -> None:
-    assert reasoning_text({"High Image Quality": "Sharp."}, Label.FAKE, leak=False) == ""
+def test_attributes_of_the_other_label_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"unknown attributes for a fake image: 'High Image Quality'; known are .*Sem"):
+        reasoning_text({"High Image Quality": "Sharp."}, Label.FAKE, leak=False)
 
 
 @given(st.text())

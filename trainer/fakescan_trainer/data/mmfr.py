@@ -7,7 +7,8 @@ four stages          caption, reasoning and conclusion (the paper's)
 the conclusion only  an image with a label and no annotation (the paper's "w/o Reasoning", Table 4)
 a plain caption      for the alignment of the projector; no label
 
-Optional keys beside the authors' two: ``source`` (unit of weighting and of hold-out).
+Optional keys beside the authors' two: ``source`` (unit of weighting and of hold-out), and ``attributes`` (name to text
+or null, as in the authors' ``*_reasoning.json``), whose names must be those of the label.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fakescan.core.answer import concluded, parse_answer
+from fakescan.core.answer import concluded, parse_answer, unknown_attributes
+from fakescan.core.attributes import attributes_of
 from fakescan.core.records import Label, Stage
 from fakescan.errors import DataError
 
@@ -96,6 +98,11 @@ def _record(row: dict[str, Any]) -> Record:
     said = LEAK.search(stages[Stage.REASONING].text)
     if said and said[1].lower() != label.value:
         raise ValueError(f"REASONING ends with {said[1]!r} and the conclusion says {label.value!r}")
+    attributes = row.get("attributes") or {}
+    if not isinstance(attributes, dict):
+        raise ValueError("attributes must be an object of names to texts")
+    if unknown := sorted(set(attributes) - set(attributes_of(label.value))):
+        raise ValueError(unknown_attributes(unknown, label))
     caption, reasoning = stages[Stage.CAPTION], LEAK.sub("", stages[Stage.REASONING].text)
     if bool(caption.complete) != bool(stages[Stage.REASONING].complete):
         raise ValueError("CAPTION and REASONING must both be there, or neither")
