@@ -159,7 +159,8 @@ def test_ctrl_c_is_130_keeps_reports_and_resumes(cli: Cli, tmp_path: Path, engin
 
 
 _SLOW = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and pass that on
 import fakescan.engines
 from tests.support.weightless import WeightlessEngine
 

@@ -239,7 +239,9 @@ def test_a_process_that_cannot_start_is_said_once_and_clearly(picture: Path, mon
 @pytest.mark.parametrize(("how", "hangs"), [("SIGINT", "1"), ("SIGKILL", "")])
 def test_no_process_outlives_the_program(picture: Path, tmp_path: Path, how: str, hangs: str) -> None:
     program = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        # a shell's background jobs ignore it, and pass that on
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pathlib import Path\n"
         "from fakescan.intake.discover import Found\n"
         "from fakescan.intake.pool import DecodePool\n"
