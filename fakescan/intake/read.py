@@ -74,7 +74,10 @@ def size_of(path: str | Path) -> int:
 
 
 def _open_regular(path: str | Path) -> int:
-    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 -- the path may be bytes that are not UTF-8
+    mode = os.stat(path).st_mode  # noqa: PTH116 -- the path may be bytes that are not UTF-8
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(mode):
         raise NotARegularFileError
     descriptor = os.open(path, _FLAGS)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -84,7 +87,7 @@ def _open_regular(path: str | Path) -> int:
 
 
 class NotARegularFileError(OSError):
-    """A folder, pipe, socket or device where a file was expected."""
+    """A pipe, socket or device where a file was expected."""
 
 
 def _all_of(descriptor: int, limit_bytes: int) -> bytes:
@@ -104,6 +107,9 @@ def _too_large(limit_bytes: int) -> Failure:
 
 
 def _unreadable(fault: OSError | ValueError) -> Failure:
+    if isinstance(fault, IsADirectoryError):  # a folder comes here when what is in it could not be listed
+        hint = "change its permissions, or check the disk"
+        return Failure("read", "unreadable-folder", "what is in this folder cannot be listed", hint)
     if isinstance(fault, NotARegularFileError):
         return Failure("read", "not-a-file", "this is no regular file", "give a file or a folder")
     if isinstance(fault, FileNotFoundError | ValueError):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakescan.core.records import Failure
-from fakescan.intake.read import NotARegularFileError, checked, read_file, read_head, size_of
+from fakescan.intake.read import checked, read_file, read_head, size_of
 
 
 def code(result: bytes | Failure) -> str:
@@ -32,9 +32,9 @@ def test_what_is_no_readable_file(tmp_path: Path) -> None:
     assert code(read_file(tmp_path / "empty", 10)) == "empty-file"
     assert code(read_file(tmp_path / "missing", 10)) == "no-such-file"
     assert code(read_file(str(tmp_path) + "\0", 10)) == "no-such-file"
-    assert code(read_file(tmp_path, 10)) == "not-a-file"
+    assert code(read_file(tmp_path, 10)) == "unreadable-folder"
     assert size_of(tmp_path) == size_of(tmp_path / "missing") == 0
-    with pytest.raises(NotARegularFileError):
+    with pytest.raises(IsADirectoryError):
         read_head(tmp_path, 10)
 
 
