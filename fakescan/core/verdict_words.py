@@ -24,14 +24,15 @@ _MAX_NAME_LENGTH = 60
 _NO_LIST = "signed by somebody who is on no trust list"
 _WHEN = {ScoreKind.BEFORE: "before any text", ScoreKind.AFTER: "after its own reasoning"}
 _KINDS = {
-    ImageKind.PHOTO: "a photograph",
-    ImageKind.ART: "a drawing or artwork",
-    ImageKind.SCREENSHOT: "a screenshot or graphic",
-    ImageKind.DOCUMENT: "a document or text",
-    ImageKind.COMPOSITE: "put together from several pictures",
-    ImageKind.UPSCALED: "scaled up from a much smaller one",
-    ImageKind.TINY: "very small",
+    ImageKind.PHOTO: "looks like a photograph",
+    ImageKind.ART: "looks like a drawing or artwork",
+    ImageKind.SCREENSHOT: "looks like a screenshot or graphic",
+    ImageKind.DOCUMENT: "looks like a document or text",
+    ImageKind.COMPOSITE: "looks put together from several pictures",
+    ImageKind.UPSCALED: "looks scaled up from a much smaller one",
+    ImageKind.TINY: "is very small",
 }
+"""But for the size these are guesses from statistics of the pixels, and are often wrong (``docs/kinds.md``)."""
 _NAMES = {
     Found.TRUSTED_AI: "a trusted signature that declares AI generation",
     Found.TRUSTED_CAPTURE: "a trusted signature that declares a camera capture",
@@ -156,8 +157,8 @@ def _model_sentence(view: ModelView) -> str:
         return "The model gave no score: its answer has no conclusion that could be read."
     number = shown(view.p_fake)
     if view.doubt is Doubt.SCOPE:
-        kind = _KINDS[view.kind] if view.kind else "of a kind"
-        return f"The picture is {kind}: outside what this model was measured on (its score there: {number})."
+        kind = _KINDS[view.kind] if view.kind else "is of a kind"
+        return f"The picture {kind}: outside what this model was measured on (its score there: {number})."
     when = _WHEN[view.scores.used]
     if view.calibrated:
         number, words = f"P(AI-generated) {number} {when}", likelihood(view.p_fake)
