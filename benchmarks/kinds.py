@@ -32,7 +32,7 @@ PHOTO = frozenset(
      "portrait photo-like", "photo-like"]
 )  # fmt: skip
 """What the manifests call contents; "mixed" ones are left out."""
-PHOTOS_GIVEN_UP = 0.08
+PHOTOS_GIVEN_UP = 0.03
 """Share of the training photographs (in sources that the fit did not see) that may be called art."""
 FOLDS, RIDGE = 5, 100.0
 
