@@ -22,7 +22,9 @@ The first rule whose ``paths`` (notation of ``.gitignore``) match a file decides
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +123,10 @@ def _rule(number: int, table: dict[str, Any]) -> tuple[Rule | None, list[str]]:
         faults.append('paths is not a list of patterns, e.g. paths = ["press/"]')
     else:
         try:
-            spec = GitIgnoreSpec.from_lines(paths)
-        except ValueError as fault:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of the regular expression that "[[]" becomes
+                spec = GitIgnoreSpec.from_lines(paths)
+        except (ValueError, re.error) as fault:
             faults.append(f"paths: {visible(str(fault))}")
     if not _is_texts(words):
         faults.append(f"fail_on is not a list of these words: {', '.join(_WORDS)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -70,7 +71,7 @@ class IgnoreFile:
         kept = [line for line in given if _is_bearable(line)]
         self.left_out = len(given) - len(kept)
         """Lines that were not understood."""
-        self._spec = GitIgnoreSpec.from_lines(kept)
+        self._spec = _compiled(kept)
 
     def verdict(self, path: str, *, is_folder: bool) -> str | None:
         """``""`` when the path is taken back in, a reason when it is left out, None when no line is about it.
@@ -118,9 +119,23 @@ def ignored(files: Sequence[IgnoreFile], path: str, *, is_folder: bool) -> str |
     return None
 
 
+def _compiled(lines: Sequence[str]) -> GitIgnoreSpec:
+    """Patterns that can be matched.
+
+    Raises:
+        ValueError: for a pattern that means nothing.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of the regular expression that "[[]" becomes
+        try:
+            return GitIgnoreSpec.from_lines(lines)
+        except re.error as fault:  # the library lets some impossible ranges through
+            raise ValueError(str(fault)) from fault
+
+
 def _spec(patterns: Sequence[str], origin: str) -> GitIgnoreSpec:
     try:
-        return GitIgnoreSpec.from_lines(patterns)
+        return _compiled(patterns)
     except ValueError:
         raise InputError(f"{origin} holds a pattern that means nothing", "see the syntax of gitignore files") from None
 
@@ -144,7 +159,7 @@ def _is_bearable(line: str) -> bool:
     if any(len(_WILDCARDS.findall(part)) > _MAX_WILDCARDS for part in line.split("/")):
         return False
     try:
-        GitIgnoreSpec.from_lines([line])
+        _compiled([line])
     except ValueError:
         return False
     return True

@@ -138,3 +138,9 @@ def test_what_is_no_gate_file_is_refused(tmp_path: Path, content: bytes, said: s
     assert said in caught.value.faults[0]
     with pytest.raises(ConfigError):
         gates.read(tmp_path / "none.toml", with_baseline=False)
+
+
+def test_a_range_that_cannot_be_is_a_fault_and_an_odd_bracket_is_none(tmp_path: Path) -> None:
+    assert gate(tmp_path, rule('["fake"]', '["[[]"]')).rule_for("[") is not None
+    with pytest.raises(ConfigError, match="paths"):
+        gate(tmp_path, rule('["fake"]', '["[b-a]"]'))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -120,6 +120,8 @@ def test_lists_of_paths(data: bytes, nul: bool) -> None:
 
 @FUZZED
 @given(st.lists(st.binary(max_size=40).map(lambda raw: raw.decode("utf-8", "surrogateescape")), max_size=8))
+@example(["[\x01-\x00]"])
+@example(["[[]"])
 def test_lists_of_what_to_leave_out(lines: list[str]) -> None:
     rules = IgnoreFile("", lines)
     verdict = rules.verdict("some/folder/picture.jpg", is_folder=False)
