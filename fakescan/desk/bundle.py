@@ -147,7 +147,7 @@ def _checked(archive: zipfile.ZipFile) -> Sealed:
 def _member_faults(archive: zipfile.ZipFile, name: str, sha256: str) -> list[str]:
     try:
         with archive.open(name) as stream:
-            return [] if digest_of(stream) == sha256 else [f"{_shown(name)} was changed"]  # type: ignore[arg-type]
+            return [] if digest_of(stream) == sha256 else [f"{_shown(name)} was changed"]  # type: ignore[arg-type]  # a zip member reads like a file
     except KeyError:
         return [f"{_shown(name)} is missing"]
     except _BROKEN:

@@ -33,7 +33,7 @@ def main() -> None:
     _bound_memory(limits.address_space_bytes if limits.watched_bytes is None else None)
     _one_thread_per_picture()
     wire.send(outgoing, wire.READY)
-    with contextlib.suppress(wire.WireError, BrokenPipeError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
+    with contextlib.suppress(wire.WireError, BrokenPipeError), open(os.devnull, "w") as nowhere:  # noqa: PTH123  (os.devnull is no path)
         while True:
             request = wire.receive(incoming)
             faulthandler.dump_traceback_later(limits.timeout_s + _GRACE_S, exit=True, file=nowhere)

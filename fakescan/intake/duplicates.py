@@ -22,7 +22,7 @@ def phash_of(image: Image.Image) -> str | None:
     grey = image.convert("L")
     rows = grey.resize((_CELLS + 1, _CELLS), Image.Resampling.BOX)
     low, high = rows.getextrema()
-    if float(high) - float(low) < _LEAST_CONTRAST:  # type: ignore[arg-type]
+    if float(high) - float(low) < _LEAST_CONTRAST:  # type: ignore[arg-type]  # one band: two numbers
         return None
     columns = grey.resize((_CELLS, _CELLS + 1), Image.Resampling.BOX).transpose(Image.Transpose.TRANSPOSE)
     bits = 0

@@ -107,7 +107,7 @@ def fitted(image: Image.Image, short_side_px: int | None) -> Image.Image:
 
 def _range_of(image: Image.Image) -> tuple[float, float]:
     extrema = image.getextrema()
-    low, high = (float(value) for value in extrema)  # type: ignore[arg-type]
+    low, high = (float(value) for value in extrema)  # type: ignore[arg-type]  # one band: two numbers
     if not (-3.4e38 < low <= high < 3.4e38):
         raise ValueError("the pixel values are not numbers")
     if low >= 0:

@@ -82,7 +82,7 @@ def receive_bytes(stream: BinaryIO, count: int) -> bytearray:
     buffer = bytearray(count)
     view, at = memoryview(buffer), 0
     while at < count:
-        got = stream.readinto(view[at:])  # type: ignore[attr-defined]
+        got = stream.readinto(view[at:])  # type: ignore[attr-defined]  # raw streams have it
         if not got:
             raise WireError
         at += got

@@ -14,6 +14,7 @@ from fakescan.core.records import ImageResult, Scan
 from fakescan.reports import places, words
 from fakescan.reports.escape import visible
 from fakescan.reports.judgement import Finding, FindingKind, Judgement, judge_plainly
+from fakescan.reports.judging import JudgingRenderer
 from fakescan.reports.order import by_attention
 
 MAX_SHOWN = 10
@@ -29,17 +30,11 @@ _MAX_TEXT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class GithubRenderer:
+class GithubRenderer(JudgingRenderer):
     """Writes a scan as workflow commands of GitHub Actions."""
 
-    judgement: Judgement | None = None
-    """Which findings fail and which are accepted; by ``--fail-on`` alone when None."""
-    base: str | None = None
-    """Folder that paths start at; where the scan was started when None."""
     suffix: ClassVar[str] = ".txt"
     """File suffix; normally it goes to standard output: ``-o github:-``."""
-    accepts: ClassVar[frozenset[str]] = frozenset({"judgement", "base"})
-    """What it can be given."""
 
     def render(self, scan: Scan, out: TextIO) -> None:
         """Write the report.

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, TextIO
 from fakescan.core.records import ImageResult, Scan
 from fakescan.reports import places
 from fakescan.reports.escape import visible
-from fakescan.reports.judgement import Finding, FindingKind, Judgement, judge_plainly
+from fakescan.reports.judgement import Finding, FindingKind, judge_plainly
+from fakescan.reports.judging import JudgingRenderer
 from fakescan.reports.order import by_attention
 
 _SEVERITIES = {
@@ -29,17 +30,11 @@ _MAX_TEXT = 600
 
 
 @dataclass(frozen=True, slots=True)
-class GitlabRenderer:
+class GitlabRenderer(JudgingRenderer):
     """Writes a scan as a GitLab code quality report."""
 
-    judgement: Judgement | None = None
-    """Which findings fail and which are accepted; by ``--fail-on`` alone when None."""
-    base: str | None = None
-    """Folder that paths start at; where the scan was started when None."""
     suffix: ClassVar[str] = ".json"
     """File suffix; give the format before the path: ``-o gitlab:gl-code-quality-report.json``."""
-    accepts: ClassVar[frozenset[str]] = frozenset({"judgement", "base"})
-    """What it can be given."""
 
     def render(self, scan: Scan, out: TextIO) -> None:
         """Write the report.

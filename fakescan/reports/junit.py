@@ -16,22 +16,17 @@ from fakescan.core.records import Assessed, ImageResult, Scan
 from fakescan.reports import places, words
 from fakescan.reports.escape import visible
 from fakescan.reports.judgement import Finding, FindingKind, Judgement, judge_plainly
+from fakescan.reports.judging import JudgingRenderer
 
 _MAX_TEXT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class JunitRenderer:
+class JunitRenderer(JudgingRenderer):
     """Writes a scan as JUnit XML."""
 
-    judgement: Judgement | None = None
-    """Which findings fail and which are accepted; by ``--fail-on`` alone when None."""
-    base: str | None = None
-    """Folder that paths start at; where the scan was started when None."""
     suffix: ClassVar[str] = ".xml"
     """File suffix."""
-    accepts: ClassVar[frozenset[str]] = frozenset({"judgement", "base"})
-    """What it can be given."""
 
     def render(self, scan: Scan, out: TextIO) -> None:
         """Write the report.

@@ -17,6 +17,7 @@ from fakescan.core.records import Assessed, Failure, ImageResult, Scan
 from fakescan.reports import places
 from fakescan.reports.escape import visible
 from fakescan.reports.judgement import Finding, FindingKind, Judgement, judge_plainly
+from fakescan.reports.judging import JudgingRenderer
 from fakescan.reports.order import by_attention
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -87,17 +88,11 @@ _NOTICES = {
 
 
 @dataclass(frozen=True, slots=True)
-class SarifRenderer:
+class SarifRenderer(JudgingRenderer):
     """Writes a scan as a SARIF log of one run."""
 
-    judgement: Judgement | None = None
-    """Which findings fail and which are accepted; by ``--fail-on`` alone when None."""
-    base: str | None = None
-    """Folder that paths start at; where the scan was started when None."""
     suffix: ClassVar[str] = ".sarif"
     """File suffix."""
-    accepts: ClassVar[frozenset[str]] = frozenset({"judgement", "base"})
-    """What it can be given."""
 
     def render(self, scan: Scan, out: TextIO) -> None:
         """Write the report.

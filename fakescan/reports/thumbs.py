@@ -161,7 +161,7 @@ def _opaque(picture: Image) -> Image:
 
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
         low, high = picture.getextrema()
-        span = (float(high) - float(low)) or 1.0  # type: ignore[arg-type]
+        span = (float(high) - float(low)) or 1.0  # type: ignore[arg-type]  # one band: two numbers
         return picture.convert("F").point(lambda value: (value - low) * (255.0 / span)).convert("L").convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         layer = picture.convert("RGBA")

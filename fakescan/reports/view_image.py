@@ -280,7 +280,7 @@ def _facts(result: ImageResult) -> tuple[tuple[str, str], ...]:
         ("Type by signature", visible(file.media_type) if file.media_type else "not recognised"),
     ]
     if record.width_px is not None and record.height_px is not None:
-        facts.append(("Picture", f"{record.width_px:,} × {record.height_px:,} pixels"))  # noqa: RUF001
+        facts.append(("Picture", f"{record.width_px:,} × {record.height_px:,} pixels"))  # noqa: RUF001  (the sign for "by")
         facts.append(("Kind (estimated)", words.KIND_WORDS[record.kind]))
     if record.frame_count is not None and record.frame_count > 1:
         facts.append(("Frames", f"{record.frame_count:,}, only the first was examined"))

@@ -14,19 +14,19 @@ from tests.unit.reports.conftest import build_scan
 @pytest.mark.parametrize(
     ("root", "paths", "prefix"),
     [
-        ("/work/assets", ["assets"], "assets/"),
-        ("/work/assets", ["./assets/"], "assets/"),
-        ("/work", ["assets", "img/a.png"], ""),
-        ("/work/site/img", ["site/img/a", "site/img/b.png"], "site/img/"),
-        ("/work/site", ["site/a.png"], "site/"),
-        ("/work", ["a.png"], ""),
-        ("/work", ["."], ""),
-        ("/work/assets", ["/work/assets"], ""),
+        ("/srv/assets", ["assets"], "assets/"),
+        ("/srv/assets", ["./assets/"], "assets/"),
+        ("/srv", ["assets", "img/a.png"], ""),
+        ("/srv/site/img", ["site/img/a", "site/img/b.png"], "site/img/"),
+        ("/srv/site", ["site/a.png"], "site/"),
+        ("/srv", ["a.png"], ""),
+        ("/srv", ["."], ""),
+        ("/srv/assets", ["/srv/assets"], ""),
         ("/other", ["../other"], ""),
         ("/elsewhere", ["assets"], ""),
         ("C:\\work\\assets", ["assets"], "assets/"),
-        ("/work/assets", None, ""),
-        ("/work/assets", "assets", ""),
+        ("/srv/assets", None, ""),
+        ("/srv/assets", "assets", ""),
     ],
 )
 def test_paths_start_where_the_check_was_started(root: str, paths: Any, prefix: str) -> None:
@@ -34,10 +34,10 @@ def test_paths_start_where_the_check_was_started(root: str, paths: Any, prefix: 
 
 
 @pytest.mark.parametrize(
-    ("base", "prefix"), [("/work", "site/img/"), ("/work/site/", "img/"), ("/work/site/img", ""), ("/wo", "")]
+    ("base", "prefix"), [("/srv", "site/img/"), ("/srv/site/", "img/"), ("/srv/site/img", ""), ("/sr", "")]
 )
 def test_or_at_a_folder_that_is_named(base: str, prefix: str) -> None:
-    assert prefix_of(build_scan([], root="/work/site/img", options={}), base) == prefix
+    assert prefix_of(build_scan([], root="/srv/site/img", options={}), base) == prefix
 
 
 @given(st.text(st.characters(codec=None, exclude_characters="\0"), min_size=1))

@@ -154,8 +154,8 @@ def test_more_results_than_github_takes_are_counted(monkeypatch: pytest.MonkeyPa
 
 
 def test_paths_start_at_the_folder_of_the_check(press_scan: Scan) -> None:
-    scan = build_scan(press_scan.results, root="/work/press photos", options={"paths": ["press photos"]})
+    scan = build_scan(press_scan.results, root="/srv/press photos", options={"paths": ["press photos"]})
     run = run_of(scan)
     address = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
     assert address == {"uri": "press%20photos/stall/market.jpg", "uriBaseId": "%SRCROOT%"}
-    assert run["originalUriBaseIds"]["%SRCROOT%"]["uri"] == "file:///work/"
+    assert run["originalUriBaseIds"]["%SRCROOT%"]["uri"] == "file:///srv/"

@@ -201,7 +201,7 @@ def main() -> None:
         wanted += [(image, int(variant)) for variant in (variants or "0").split(",") for image in images]
     started = time.monotonic()
     for count in extend_cache(args.cache, model, prep, args.root, wanted):
-        print(f"{count} of {len(set(wanted))} rows, {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201
+        print(f"{count} of {len(set(wanted))} rows, {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201  (a command)
 
 
 if __name__ == "__main__":
