@@ -24,6 +24,7 @@ from transformers import LlavaForConditionalGeneration
 from fakescan.core.records import Calibration, ScoreKind
 from fakescan.errors import ModelError
 from fakescan.model.build import LoraSettings, add_lora, load_base, load_partial, load_tokenizer, merge_lora
+from fakescan.model.checkpoints.calibration import calibration_from_dict, calibration_to_dict, text_in
 from fakescan.model.images import Preprocessing
 from fakescan.model.prompt import PROMPT_VERSION, TEMPLATES
 
@@ -123,63 +124,19 @@ def _info(data: Any) -> CheckpointInfo:
     if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in data["files"]):
         raise ValueError("files must lie in the model's folder")
     return CheckpointInfo(
-        name=_text(data, "name"), base=_text(data, "base"), base_name=_text(data, "base_name"),
+        name=text_in(data, "name"), base=text_in(data, "base"), base_name=text_in(data, "base_name"),
         template=data["template"],
         preprocessing=Preprocessing(
             int(prep["size_px"]), tuple(prep["views"]), (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
         ),
         projector_pooling=int(data["projector_pooling"]),
         lora=LoraSettings(lora["rank"], lora["alpha"], 0.0, tuple(lora["vision_blocks"])) if lora else None,
-        tau=tau, decides=ScoreKind(data["decides"]), prompt_version=_text(data, "prompt_version"),
-        tool_version=_text(data, "tool_version"),
+        tau=tau, decides=ScoreKind(data["decides"]), prompt_version=text_in(data, "prompt_version"),
+        tool_version=text_in(data, "tool_version"),
         calibration={ScoreKind(kind): calibration_from_dict(entry) for kind, entry in data["calibration"].items()},
         card={str(name): str(value) for name, value in data["card"].items()},
         files={str(name): str(digest) for name, digest in data["files"].items()},
     )  # fmt: skip
-
-
-def _text(data: Mapping[str, Any], name: str) -> str:
-    if not isinstance(data[name], str):
-        raise TypeError(f"{name} must be a text")
-    return str(data[name])
-
-
-def calibration_from_dict(data: Mapping[str, Any]) -> Calibration:
-    """A calibration record from its JSON form.
-
-    Raises:
-        ValueError: numbers out of range.
-        KeyError: a field is missing.
-        TypeError: a field is of the wrong kind.
-    """
-    low, high = (float(edge) for edge in data["inconclusive_band"])
-    by_kind = {str(kind): _figures(rates) for kind, rates in data.get("by_kind", {}).items()}
-    record = Calibration(
-        float(data["temperature"]), float(data["bias"]), float(data["threshold"]), (low, high),
-        _text(data, "fitted_on"), _figures(data.get("metrics", {})), by_kind,
-    )  # fmt: skip
-    if not 0 < record.temperature < math.inf or not math.isfinite(record.bias):
-        raise ValueError("a calibration whose temperature or bias is out of range")
-    if not 0 <= low <= record.threshold <= high <= 1:
-        raise ValueError("a calibration whose threshold does not lie within its band")
-    return record
-
-
-def _figures(data: Mapping[str, Any]) -> dict[str, float | int | str]:
-    figures = dict(data.items())
-    for name, value in figures.items():
-        if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
-            raise ValueError(f"the measured {name} is neither a number nor a text")
-    return figures
-
-
-def calibration_to_dict(record: Calibration) -> dict[str, Any]:
-    """JSON form of a calibration record."""
-    return {
-        "temperature": record.temperature, "bias": record.bias, "threshold": record.threshold,
-        "inconclusive_band": list(record.inconclusive_band), "fitted_on": record.fitted_on,
-        "metrics": dict(record.metrics), "by_kind": {kind: dict(rates) for kind, rates in record.by_kind.items()},
-    }  # fmt: skip
 
 
 def write_info(folder: Path, info: CheckpointInfo) -> None:
