@@ -59,7 +59,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("pack", "extended", "extended-lists", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--per-source", type=int, default=120)
+    parser.add_argument("--per-source", type=int, default=80, help="images of a training source")
+    parser.add_argument("--per-held-out", type=int, default=120, help="images of a source that is held out")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     for name, target in (("base", args.pack / "images"), ("ext", args.extended)):
@@ -89,8 +90,9 @@ def main() -> None:
     for source, members in sorted(by_source.items()):
         # annotated ones first, then by digest: a cut that does not depend on the order of the lists
         members.sort(key=lambda row: (not (row["note"] or {}).get("attributes"), row["sha256"]))
-        records = [detection_record(row, row["note"]) for row in members[: args.per_source]]
-        (validation if held_out(source) else train).extend(records)
+        held = held_out(source)
+        members = members[: args.per_held_out if held else args.per_source]
+        (validation if held else train).extend(detection_record(row, row["note"]) for row in members)
     kept_out = {record["image"] for record in validation}
     aligned = [
         conversation(image, CAPTION_QUESTION, text, "captions")
