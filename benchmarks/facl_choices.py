@@ -47,7 +47,7 @@ def image_features(trainer: Trainer, records: list[Record], rows: int) -> tuple[
     features, labels = [], []
     for start in range(0, min(rows, len(records)), 16):
         chosen = records[start : start + 16]
-        visual = network.embed(trainer.data.vision(chosen, rng, plain=True))
+        visual = network.embed(trainer.data.vision(chosen, rng, plain=True), len(chosen))
         if trainer.config.facl.image_states == "projector":
             pooled = visual.mean(1)
         else:

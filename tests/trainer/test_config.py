@@ -48,7 +48,7 @@ def test_all_faults_are_listed_at_once(write) -> None:  # type: ignore[no-untype
 
 def test_contradictions_are_listed_at_once(write) -> None:  # type: ignore[no-untyped-def]
     text = GOOD.replace('base = "b"', 'base = "b"\ntemplate = "x"\ntrain = ["vision"]') + "full = 0\n"
-    text = text.replace('root = "r"', 'root = "r"\nfeatures = "c"')
+    text = text.replace('root = "r"', 'root = "r"\nfeatures = ["c"]')
     with pytest.raises(ConfigError) as caught:
         load_config(write(text))
     told = "\n".join(caught.value.faults)

@@ -19,7 +19,7 @@ from fakescan.model.images import Preprocessing, pixel_values
 from fakescan.model.prompt import QUESTION
 from fakescan_trainer.config import DataConfig
 from fakescan_trainer.data.augment import augmented
-from fakescan_trainer.data.features import FeatureCache, extend_cache
+from fakescan_trainer.data.features import FeatureCache, JoinedCaches, extend_cache
 from fakescan_trainer.data.mmfr import Record, read_records
 from fakescan_trainer.data.source import TrainingData
 from fakescan_trainer.sampling import Sampler, source_weights
@@ -140,7 +140,7 @@ def test_records_without_features_are_left_out_and_counted(tiny_base: Path, mmfr
     model = load_base(tiny_base, projector_pooling=2)
     for _ in extend_cache(tmp_path / "c", model, PREP, mmfr, [("fake0/0.png", 0), ("real1/1.png", 0)]):
         pass
-    data = TrainingData(DataConfig(root=str(mmfr), features=str(tmp_path / "c"), variants=(1,)), PREP)
+    data = TrainingData(DataConfig(root=str(mmfr), features=(str(tmp_path / "c"),), variants=(1,)), PREP)
     assert len(data.labelled) == 2
     assert data.left_out == 14
     assert data.vision(data.labelled, np.random.default_rng(0)).shape == (2, 1, 5, 64)
@@ -171,3 +171,38 @@ def test_epochs_see_every_record_once_and_draws_need_no_state() -> None:
     assert again.draw(3, 2) == seen[6:8]
     balanced = Sampler(records, 3, balance=True)
     assert balanced.draw(7, 4) == Sampler(records, 3, balance=True).draw(7, 4)
+
+
+def test_caches_of_several_views_are_read_side_by_side(tiny_base: Path, mmfr: Path, tmp_path: Path) -> None:
+    model = load_base(tiny_base, projector_pooling=2)
+    size = model.config.vision_config.image_size
+    names = [f"fake0/{number}.png" for number in (0, 4)]
+    for view, wanted in (("square", [(name, 0) for name in names]), ("native", [(names[0], 0)])):
+        list(extend_cache(tmp_path / view, model, Preprocessing(size, (view,)), mmfr, wanted))
+    both = tmp_path / "both"
+    list(extend_cache(both, model, Preprocessing(size, ("square", "native")), mmfr, [(names[0], 0)]))
+    joined = JoinedCaches([tmp_path / "square", tmp_path / "native"])
+    assert joined.views == 2
+    assert torch.equal(joined.features(f"{names[0]}#0"), FeatureCache(both)[f"{names[0]}#0"])
+    assert not joined.holds(f"{names[1]}#0")
+    assert joined.holds(f"{names[1]}#0", 1)
+    assert torch.equal(JoinedCaches([both]).features(f"{names[0]}#0", 1), joined.features(f"{names[0]}#0", 1))
+    prep = Preprocessing(size, ("square", "native"))
+    folders = tuple(str(tmp_path / view) for view in ("square", "native"))
+    config = DataConfig(root=str(mmfr), captions=("captions.json",), features=folders, caption_views=1)
+    data = TrainingData(config, prep)
+    assert [record.image for record in data.labelled] == [names[0]]
+    assert {record.image for record in data.captions} == set(names)  # their second view is not needed
+    rng = np.random.default_rng(0)
+    assert data.vision(data.captions, rng, views=1).shape[1] == 1
+    assert data.vision(data.labelled, rng).shape[1] == 2
+    with pytest.raises(DataError, match="views"):
+        TrainingData(config, PREP)
+
+
+def test_caches_of_another_pooling_do_not_mix(tiny_base: Path, mmfr: Path, tmp_path: Path) -> None:
+    for pooling in (1, 2):
+        model = load_base(tiny_base, projector_pooling=pooling)
+        list(extend_cache(tmp_path / str(pooling), model, PREP, mmfr, [("fake0/0.png", 0)]))
+    with pytest.raises(DataError, match="different towers or poolings"):
+        JoinedCaches([tmp_path / "1", tmp_path / "2"])

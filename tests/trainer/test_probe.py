@@ -64,7 +64,7 @@ def test_soft_targets_reach_the_mapper_s_rows_and_a_resumed_run(
     soft = replace(
         config,
         model=replace(config.model, projector_pooling=2, views=("square",)),
-        data=replace(config.data, features=str(tmp_path / "cache"), variants=(0,)),
+        data=replace(config.data, features=(str(tmp_path / "cache"),), variants=(0,)),
         loss=replace(config.loss, soft_targets=0.5),
         stages=(
             StageConfig("probe", "probe", weight_decay=0.1),

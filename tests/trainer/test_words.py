@@ -57,7 +57,7 @@ def test_projector_gives_what_the_regression_predicts_and_leaves_the_probe_its_u
     base = build(recipe)
     config = replace(
         base,
-        data=replace(base.data, features=str(tmp_path / "cache"), variants=(0,), captions=("words.json",)),
+        data=replace(base.data, features=(str(tmp_path / "cache"),), variants=(0,), captions=("words.json",)),
         stages=(StageConfig("words", "words", weight_decay=0.01),),
         run=replace(base.run, out=str(tmp_path / "run")),
     )
@@ -94,7 +94,9 @@ def test_words_need_a_penalty_and_a_cache(recipe: dict[str, Any]) -> None:
 @pytest.mark.parametrize("views", [1, 2])
 def test_caption_features_average_over_views(views: int) -> None:
     class Data:
-        def vision(self, records: list[int], rng: object) -> torch.Tensor:
+        caption_views = views
+
+        def vision(self, records: list[int], rng: object, views: int) -> torch.Tensor:
             rows = torch.arange(views * 3 * 2, dtype=torch.float32).reshape(1, views, 3, 2)
             return rows.repeat(len(records), 1, 1, 1)
 

@@ -58,8 +58,11 @@ class DataConfig:
     """Annotation files of the caption stage; empty = captions of ``train``."""
     validation: tuple[str, ...] = ()
     """Annotation files of held-out sources: evaluation while training, and calibration."""
-    features: str = ""
-    """Folder of cached tower features; empty = the tower runs in every step (needed when it is trained)."""
+    features: tuple[str, ...] = ()
+    """Folders of cached tower features, the model's views one after the other; empty = the tower runs in every step
+    (needed when it is trained)."""
+    caption_views: int = 0
+    """Views that a caption row shows, from the first on; 0 = all."""
     variants: tuple[int, ...] = (0,)
     """Augmented variants in the cache that training draws from; 0 is the plain picture."""
     augment: bool = False

@@ -49,13 +49,25 @@ class RowEncoder:
         image_id: int,
         visual_tokens: int,
         *,
+        caption_visual_tokens: int | None = None,
         leak: bool,
         max_text_tokens: int,
     ) -> None:
-        """Tokenise the constant pieces once."""
+        """Tokenise the constant pieces once.
+
+        Args:
+            tokenizer: of the language model.
+            template: how turns are written.
+            image_id: placeholder id.
+            visual_tokens: placeholders a picture, all views together.
+            caption_visual_tokens: the same in caption rows, which may show fewer views; None: as many.
+            leak: keep the sentence in REASONING that names the side.
+            max_text_tokens: longest caption + reasoning.
+        """
         self.tokenizer = tokenizer
         self.prompt: PromptIds = build_prompt(tokenizer, template, image_id, visual_tokens)
-        self.caption_prompt = build_prompt(tokenizer, template, image_id, visual_tokens, CAPTION_QUESTION)
+        shown = visual_tokens if caption_visual_tokens is None else caption_visual_tokens
+        self.caption_prompt = build_prompt(tokenizer, template, image_id, shown, CAPTION_QUESTION)
         self.template = template
         self.leak = leak
         self.max_text_tokens = max_text_tokens

@@ -116,6 +116,8 @@ def contradictions(config: TrainConfig) -> list[str]:
         faults.append("data.features: cached features cannot be used while the vision tower is trained")
     if "vision" in config.model.train and not config.model.lora.vision_blocks:
         faults.append("model.train: vision needs model.lora.vision_blocks")
+    if not 0 <= config.data.caption_views <= len(config.model.views):
+        faults.append("data.caption_views: from 0 (all) to the number of model.views")
     if not config.stages:
         faults.append("stages: at least one is needed")
     if config.mapper.tau <= 0 or config.facl.temperature <= 0:

@@ -230,7 +230,8 @@ class Trainer:
                 chosen = [records[i] for i in sampler.draw(number, size)]
                 rows = [self._row(kind, record, rng) for record in chosen]
                 batch = collate(rows, self.encoder.prompt.end_id).to(accelerator.device)
-                vision = self.data.vision(chosen, rng).to(accelerator.device)
+                views = self.data.caption_views if kind == "caption" else None
+                vision = self.data.vision(chosen, rng, views=views).to(accelerator.device)
                 with accelerator.autocast():
                     losses = network(batch, vision, kind)
                 if not math.isfinite(float(losses.total.detach())):

@@ -54,6 +54,7 @@ def gather(config: TrainConfig) -> Materials:
     encoder = RowEncoder(
         tokenizer, TEMPLATES[config.model.template], llava.image_token_id,
         visual_tokens_of(llava) * len(config.model.views),
+        caption_visual_tokens=visual_tokens_of(llava) * (config.data.caption_views or len(config.model.views)),
         leak=config.data.leak, max_text_tokens=config.data.max_text_tokens,
     )  # fmt: skip
     return Materials(llava, tokenizer, prep, TrainingData(config.data, prep), anchors, encoder)

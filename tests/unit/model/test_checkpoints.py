@@ -25,8 +25,10 @@ from fakescan.model.checkpoints.ours import (
 )
 from fakescan.model.checkpoints.quantise import (
     dequantise_q4_1,
+    dequantise_q6,
     dequantise_q8_0,
     dequantise_rows,
+    quantise_q6,
     quantise_rows,
     read_weights,
 )
@@ -55,6 +57,23 @@ def test_block_formats_by_hand() -> None:
     values = dequantise_q4_1(block)[0]
     assert values.shape == (32,)
     assert values[[0, 16, 1]].tolist() == [5.0, 29.0, -1.0]
+
+
+def test_six_bit_blocks_by_hand_and_there_and_back() -> None:
+    # d = 0.5; the first four values 31, 0, -32, 1 are stored with 32 added, lowest bits first
+    word = 63 | 32 << 6 | 0 << 12 | 33 << 18
+    block = torch.tensor([[f16(0.5) + list(word.to_bytes(3, "little")) + [0] * 45]], dtype=torch.uint8)
+    assert dequantise_q6(block)[0, :5].tolist() == [15.5, 0.0, -16.0, 0.5, -16.0]
+    weight = torch.randn(3, 128, generator=torch.Generator().manual_seed(0))
+    packed = quantise_q6(weight)
+    assert packed.shape == (3, 2, 50)
+    again = dequantise_q6(packed)
+    assert float((again - weight).norm() / weight.norm()) < 0.03
+    assert torch.equal(dequantise_q6(quantise_q6(torch.zeros(1, 64))), torch.zeros(1, 64))
+    # no scale that was left out would have been better than the plain one by itself
+    plain = (weight.view(3, 2, 64).abs().amax(-1) / 31).half().float()[..., None]
+    rounded = ((weight.view(3, 2, 64) / plain).round().clamp(-32, 31) * plain).view(3, 128)
+    assert float((again - weight).norm()) <= float((rounded - weight).norm())
 
 
 def test_a_file_with_all_kinds_reads_as_plain_weights(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -86,6 +86,46 @@ class FeatureCache:
     def __getitem__(self, key: str) -> torch.Tensor:
         """Float32 features of a variant, (V, P, C)."""
         return torch.from_numpy(self._data[self.rows[key]].astype(np.float32))
+
+
+class JoinedCaches:
+    """Caches of different views of the same pictures, their views side by side.
+
+    Attributes:
+        views: of all caches together.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        """Open all of them.
+
+        Raises:
+            DataError: one is missing or damaged, or their rows do not fit together.
+        """
+        self._parts = [FeatureCache(folder) for folder in folders]
+        shapes = {(part.shape[1:], part.tower_sha256) for part in self._parts}
+        if len(shapes) > 1:
+            raise DataError(
+                f"the feature caches {', '.join(map(str, folders))} are of different towers or poolings",
+                "make them with one base and one pooling",
+            )
+        self.views = sum(part.shape[0] for part in self._parts)
+
+    def holds(self, key: str, views: int | None = None) -> bool:
+        """Whether the first ``views`` views (None: all) of a variant are there."""
+        return all(key in part for part in self._first(views))
+
+    def features(self, key: str, views: int | None = None) -> torch.Tensor:
+        """Float32 features of a variant: (V, P, C), the first ``views`` of its views (None: all)."""
+        return torch.cat([part[key] for part in self._first(views)])[:views]
+
+    def _first(self, views: int | None) -> list[FeatureCache]:
+        chosen, held = [], 0
+        for part in self._parts:
+            if views is not None and held >= views:
+                break
+            chosen.append(part)
+            held += part.shape[0]
+        return chosen
 
 
 def tower_digest(model: LlavaForConditionalGeneration) -> str:

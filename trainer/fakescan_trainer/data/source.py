@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from fakescan.errors import DataError
 from fakescan.model.images import Preprocessing, pixel_values
 from fakescan_trainer.config import DataConfig
-from fakescan_trainer.data.features import PLAIN, FeatureCache, feature_key, load_variant
+from fakescan_trainer.data.features import PLAIN, JoinedCaches, feature_key, load_variant
 from fakescan_trainer.data.mmfr import Record, read_records
 
 
@@ -34,19 +35,20 @@ class TrainingData:
             DataError: files are missing or malformed, or nothing is left to train on.
         """
         self.root, self.config, self.prep = Path(config.root), config, prep
-        self.cache = FeatureCache(Path(config.features)) if config.features else None
-        if self.cache and self.cache.shape[0] != len(prep.views):
+        self.cache = JoinedCaches([Path(folder) for folder in config.features]) if config.features else None
+        if self.cache and self.cache.views != len(prep.views):
             raise DataError(
-                f"the feature cache holds {self.cache.shape[0]} views, the model takes {len(prep.views)}",
-                "make it again",
+                f"the feature caches hold {self.cache.views} views, the model takes {len(prep.views)}",
+                "make them again",
             )
+        self.caption_views = config.caption_views or len(prep.views)
         train = self._read(config.train)
         held = self._read(config.validation)
         aligned = self._read(config.captions) if config.captions else train
         total = len(train) + len(held)
         self.labelled = [record for record in self._available(train) if record.label]
         self.full = [record for record in self.labelled if record.reasoning and record.caption]
-        self.captions = [record for record in self._available(aligned) if record.caption]
+        self.captions = [record for record in self._available(aligned, self.caption_views) if record.caption]
         self.validation = [record for record in self._available(held) if record.label]
         self.left_out = total - len(self.labelled) - len(self.validation)
         if overlap := {r.image for r in self.labelled} & {r.image for r in self.validation}:
@@ -59,32 +61,37 @@ class TrainingData:
     def _read(self, names: Sequence[str]) -> list[Record]:
         return [record for name in names for record in read_records(self.root / name, self.root)]
 
-    def _available(self, records: Sequence[Record]) -> list[Record]:
-        return [record for record in records if self.cache is None or self._variants(record.image)]
+    def _available(self, records: Sequence[Record], views: int | None = None) -> list[Record]:
+        return [record for record in records if self.cache is None or self._variants(record.image, views)]
 
-    def _variants(self, image: str) -> list[int]:
+    def _variants(self, image: str, views: int | None) -> list[int]:
         """Variants of an image that the cache holds, wanted ones first; the plain one as a last resort."""
-        cached = self.cache.rows if self.cache else {}
-        held = [variant for variant in self.config.variants if feature_key(image, variant) in cached]
-        return held or ([PLAIN] if feature_key(image, PLAIN) in cached else [])
+        if self.cache is None:
+            return []
+        held = [variant for variant in self.config.variants if self.cache.holds(feature_key(image, variant), views)]
+        return held or ([PLAIN] if self.cache.holds(feature_key(image, PLAIN), views) else [])
 
-    def vision(self, records: Sequence[Record], rng: np.random.Generator, *, plain: bool = False) -> torch.Tensor:
+    def vision(
+        self, records: Sequence[Record], rng: np.random.Generator, *, plain: bool = False, views: int | None = None
+    ) -> torch.Tensor:
         """Cached features (B, V, P, C), or pixels (B * V, 3, H, W).
 
         Args:
             records: the images.
             rng: draws the augmented variant.
             plain: take the picture as it is where there is a choice.
+            views: the first so many of the model's views; None: all.
         """
         if self.cache is None:
             variant = int(rng.integers(1, 2**31)) if self.config.augment and not plain else PLAIN
-            return pixel_values([self._picture(record.image, variant) for record in records], self.prep)
+            prep = replace(self.prep, views=self.prep.views[:views])
+            return pixel_values([self._picture(record.image, variant) for record in records], prep)
         rows = []
         for record in records:
-            held = self._variants(record.image)
-            if plain and feature_key(record.image, PLAIN) in self.cache:
+            held = self._variants(record.image, views)
+            if plain and self.cache.holds(feature_key(record.image, PLAIN), views):
                 held = [PLAIN]
-            rows.append(self.cache[feature_key(record.image, held[int(rng.integers(len(held)))])])
+            rows.append(self.cache.features(feature_key(record.image, held[int(rng.integers(len(held)))]), views))
         return torch.stack(rows)
 
     def _picture(self, image: str, variant: int) -> Image.Image:

@@ -23,7 +23,7 @@ def triage_scores(
     for start in range(0, len(records), EVAL_BATCH):
         chosen = records[start : start + EVAL_BATCH]
         batch = collate([encoder.short(record) for record in chosen], encoder.prompt.end_id).to(device)
-        states = network.states(batch, network.embed(data.vision(chosen, rng, plain=True).to(device)))
+        states = network.states(batch, network.embed(data.vision(chosen, rng, plain=True).to(device), len(chosen)))
         pairs = network.class_logits(states, batch.index)
         scores.append((pairs[:, 1] - pairs[:, 0]).float().cpu().numpy())
     return np.concatenate(scores).astype(np.float64)
@@ -40,7 +40,7 @@ def caption_losses(
         if len(chosen) < 2:
             break
         batch = collate([encoder.caption(record) for record in chosen], encoder.prompt.end_id).to(device)
-        vision = data.vision(chosen, rng, plain=True).to(device)
+        vision = data.vision(chosen, rng, plain=True, views=data.caption_views).to(device)
         per_image = vision.reshape(len(chosen), -1, *vision.shape[1:])
         other = per_image.roll(1, 0).reshape(vision.shape)
         right.append(network(batch, vision, "caption").terms["lm_caption"])
