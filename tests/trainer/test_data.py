@@ -177,17 +177,18 @@ def test_caches_of_several_views_are_read_side_by_side(tiny_base: Path, mmfr: Pa
     model = load_base(tiny_base, projector_pooling=2)
     size = model.config.vision_config.image_size
     names = [f"fake0/{number}.png" for number in (0, 4)]
-    for view, wanted in (("square", [(name, 0) for name in names]), ("native", [(names[0], 0)])):
+    prep = Preprocessing(size, ("square", "native"))
+    for view, kept in zip(prep.views, (names, names[:1]), strict=True):
+        wanted = [(name, 0) for name in kept]
         list(extend_cache(tmp_path / view, model, Preprocessing(size, (view,)), mmfr, wanted))
     both = tmp_path / "both"
-    list(extend_cache(both, model, Preprocessing(size, ("square", "native")), mmfr, [(names[0], 0)]))
+    list(extend_cache(both, model, prep, mmfr, [(names[0], 0)]))
     joined = JoinedCaches([tmp_path / "square", tmp_path / "native"])
     assert joined.views == 2
     assert torch.equal(joined.features(f"{names[0]}#0"), FeatureCache(both)[f"{names[0]}#0"])
     assert not joined.holds(f"{names[1]}#0")
     assert joined.holds(f"{names[1]}#0", 1)
     assert torch.equal(JoinedCaches([both]).features(f"{names[0]}#0", 1), joined.features(f"{names[0]}#0", 1))
-    prep = Preprocessing(size, ("square", "native"))
     folders = tuple(str(tmp_path / view) for view in ("square", "native"))
     config = DataConfig(root=str(mmfr), captions=("captions.json",), features=folders, caption_views=1)
     data = TrainingData(config, prep)
