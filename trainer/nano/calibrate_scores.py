@@ -1,11 +1,13 @@
-"""Calibrate the score after reasoning of a shipped model, from a scan of held-out pictures.
+"""Calibrate the scores of a shipped model from scans of held-out pictures, with the very weights that users load.
 
-    fakescan scan --files-from LIST --score after --policy model -o SCAN.json
-    python trainer/nano/after.py MODEL MMFR SCAN.json
+    fakescan scan --files-from LIST --policy model --reasoning none -o BEFORE.json
+    fakescan scan --files-from LIST --policy model --score after -o AFTER.json
+    python trainer/nano/calibrate_scores.py MODEL MMFR BEFORE.json AFTER.json
 
 LIST names images of `MMFR/validation.json`: whole training sources that were held out. With `--score after` nothing
-steers the text, so the score is that of the paper: read off after the model's own reasoning. Only photographs and
-photo-like pictures count, as for the score before reasoning.
+steers the text, so the score is that of the paper: read off after the model's own reasoning. A score that a scan holds
+is fitted anew, of several scans from the first that has it; others stay. Only photographs and photo-like pictures
+count, since other kinds get no verdict from the model and must not move its threshold.
 """
 
 from __future__ import annotations
@@ -24,22 +26,30 @@ from fakescan_trainer.calibrate import calibrate
 from fakescan_trainer.evaluate.detection import auc
 
 
-def calibrate_after(report: Path, root: Path) -> Calibration:
-    """Fit on the logits that a scan has kept.
-
-    Args:
-        report: the scan's JSON report.
-        root: the MMFR tree with `validation.json`.
-    """
+def held_out(root: Path) -> dict[str, tuple[float, str]]:
+    """Label (1 = fake) and source of the MMFR tree's validation images by SHA-256."""
     known = {}
     for row in json.loads((root / "validation.json").read_text("utf-8")):
         fake = "image is fake." in row["conversations"][1]["value"]
         known[file_sha256(root / row["image"])] = (float(fake), row["source"])
+    return known
+
+
+def calibrated(report: Path, known: dict[str, tuple[float, str]], kind: ScoreKind) -> Calibration | None:
+    """Fit on the logits that a scan has kept; None where it holds none of this score.
+
+    Args:
+        report: the scan's JSON report.
+        known: as ``held_out`` gives it.
+        kind: the score.
+    """
     rows = []
     for result in json.loads(report.read_text("utf-8"))["results"]:
-        logits = (result.get("logits") or {}).get("after")
+        logits = (result.get("logits") or {}).get(kind.value)
         if logits and result["sha256"] in known and result.get("kind") == ImageKind.PHOTO.value:
             rows.append((logits["fake"] - logits["real"], *known[result["sha256"]]))
+    if not rows:
+        return None
     scores, labels = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     counts = Counter(row[1:] for row in rows)
     weights = np.array([1 / np.sqrt(counts[row[1:]]) for row in rows])
@@ -50,20 +60,25 @@ def calibrate_after(report: Path, root: Path) -> Calibration:
         f"{len(rows)} photographs and photo-like pictures ({fakes} AI-generated, {len(rows) - fakes} real) "
         f"of {sources} sources held out of training"
     )
-    print(f"held out, after reasoning: {words}; AUC {auc(labels, scores):.4f}")
+    print(f"held out, {kind.value} reasoning: {words}; AUC {auc(labels, scores):.4f}")
     return calibrate(scores, labels, weights, words)
 
 
 def main() -> None:
     """Fit and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("model", "mmfr", "scan"):
+    for name in ("model", "mmfr"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("scans", type=Path, nargs="+")
     args = parser.parse_args()
-    info = read_info(args.model)
-    record = calibrate_after(args.scan, args.mmfr)
-    write_info(args.model, dataclasses.replace(info, calibration={**info.calibration, ScoreKind.AFTER: record}))
-    print(record)
+    info, known = read_info(args.model), held_out(args.mmfr)
+    records = dict(info.calibration)
+    for kind in ScoreKind:
+        found = (record for scan in args.scans if (record := calibrated(scan, known, kind)))
+        if record := next(found, None):
+            records[kind] = record
+            print(kind.value, record)
+    write_info(args.model, dataclasses.replace(info, calibration=records))
 
 
 if __name__ == "__main__":
