@@ -6,7 +6,7 @@ Low-rank matrices and the projector's first layer are stored as int8 with a scal
 probe's few columns are much larger than the others, stays float16. The score before reasoning is calibrated on the
 held-out training sources (`validation.json`) from cached features of the plain pictures, with the adapter as it is
 stored, so with the very numbers that users load. The score after reasoning is calibrated from a scan of such pictures
-with `--score after` (`calibrate_scores.py`). Error rates are not written here: `card.py` adds them from a scan of images of
+with `--score after` (`calibrate_scores.py`). Error rates are not written here: `card.py` adds them from a scan of images
 unseen sources.
 """
 
