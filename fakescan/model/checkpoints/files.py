@@ -137,7 +137,7 @@ def _in_file(path: Path) -> Iterator[tuple[str, Stored]]:
 
 
 def _in_safetensors(path: Path) -> Iterator[tuple[str, Stored]]:
-    file = safe_open(path, framework="pt")  # kept open by the readers below; checks header, offsets and length
+    file: Any = safe_open(path, framework="pt")  # kept open by the readers below; checks header, offsets and length
     for name in file.keys():  # noqa: SIM118  (safe_open is no mapping)
         part = file.get_slice(name)
         yield name, Stored(tuple(part.get_shape()), _DTYPES.get(part.get_dtype()), partial(file.get_tensor, name))

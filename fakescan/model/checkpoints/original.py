@@ -82,13 +82,15 @@ def open_original(places: Places, view: View | None = None, *, untrained: bool =
         vision = _vision(places.clip, data)
         config = _config(data, vision)
         fusion = _fusion(tensors, config, untrained=untrained) if dual else None
-    except (ValueError, TypeError, KeyError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # sizes that cannot be raise what transformers likes
         raise ModelError(f"{places.model} is damaged: {one_line_reason(error)}", "fetch it again") from error
     if fusion:
         setattr(config, FUSION_KEY, fusion_to_dict(fusion))
         tensors |= _fresh(config, fusion) if fusion.untrained else {}
     tokenizer = load_original_tokenizer([places.model, places.whole])
-    config.image_token_id = config.image_token_index = placeholder_id(tokenizer, int(data.get("vocab_size", 0)))
+    config.image_token_id = config.image_token_index = placeholder_id(tokenizer, config.text_config.vocab_size)
     kind = "FakeReasoning v2" if dual else "LLaVA"
     return Foreign(
         f"{kind} in its authors' layout" + (" with LoRA adapters" if adapter else ""),

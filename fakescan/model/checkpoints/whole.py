@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from fakescan.errors import ReportError
 from fakescan.model.checkpoints.files import INDEX, SAFETENSORS, Stored, read_weight
 
-PART_BYTES = 4 << 30
-"""Most bytes of a part: about what a conversion needs of memory."""
+PART_BYTES = 2 << 30
+"""Most bytes of a part: a conversion needs about twice as much memory."""
 
 Progress = Callable[[int, int], None]
 """Told bytes done and bytes in all."""

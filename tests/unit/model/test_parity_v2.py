@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,10 @@ def batch_of(model: LoadedModel, inputs: Tensors) -> Batch:
 
 def engine(model: LoadedModel) -> PlainEngine:
     return PlainEngine(model, choose_placement("cpu", "float32"), EngineOptions(batch_size=4, no_repeat_tokens=0))
+
+
+def ended(end_id: int, row: int, tokens: list[int]) -> bool:
+    return tokens[-1] == end_id
 
 
 def close(ours: torch.Tensor, theirs: torch.Tensor, most: float = 5e-5) -> None:
@@ -245,7 +250,7 @@ def test_parity_of_greedy_texts(golden: Path, imported: Path, form: str, count: 
             sequences.append([ids], visual)
             (tokens,), (logits,) = sequences.generate(
                 Greedy(),
-                lambda _, row, end=prompt.end_id: row[-1] == end,
+                partial(ended, prompt.end_id),
                 160,
                 [own.anchors.real_id, own.anchors.fake_id],
             )
