@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+BREAK_AFTER = 1_500_000
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -20,8 +21,8 @@ class Hub:
         self.promised = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
         self.asked: list[tuple[str, str]] = []
         """File and Range header of every request for a file's bytes."""
-        self.break_after: int | None = None
-        """Close the connection after so many bytes of a large file."""
+        self.breaks = 0
+        """How many more times a large file's connection is closed after ``BREAK_AFTER`` bytes."""
 
     def listed(self) -> list[dict[str, object]]:
         return [
@@ -88,8 +89,9 @@ def served(hub: Hub) -> Iterator[str]:
             if not body:
                 return
             hub.asked.append((name, asked))
-            if hub.break_after is not None and len(rest) > hub.break_after:
-                self.wfile.write(rest[: hub.break_after])
+            if hub.breaks and len(rest) > BREAK_AFTER:
+                hub.breaks -= 1
+                self.wfile.write(rest[:BREAK_AFTER])
                 self.wfile.flush()
                 self.close_connection = True
                 return

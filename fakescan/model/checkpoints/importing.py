@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,13 +69,15 @@ def import_model(places: Places, target: Path, wishes: Wishes | None = None, pro
         ConfigError: the wishes do not go together with it.
         ReportError: the new folder is there already, or cannot be written.
     """
-    wishes = wishes or Wishes()
+    wishes, target = wishes or Wishes(), target.absolute()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ReportError(f"{target} is there already", "give a new folder")
-    unfinished = target.with_name(f"{target.name}.unfinished")
+    unfinished = target.with_name(f"{target.name}.unfinished-{os.getpid()}")
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
+    except OSError as error:
+        raise ReportError(f"{unfinished} cannot be made: {error.strerror}", "give another folder") from error
+    try:
         if layout_of(places.model) is Layout.OURS:
             _gather(places, unfinished, wishes)
         else:
