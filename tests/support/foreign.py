@@ -26,7 +26,7 @@ from fakescan.model.prompt import QUESTION, TEMPLATES, steering
 Weights = dict[str, torch.Tensor]
 
 HIDDEN, INNER, LAYERS, HEADS = 32, 48, 2, 4
-CLIP = {
+CLIP: dict[str, Any] = {
     "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 28,
     "patch_size": 14, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5, "projection_dim": 16, "num_channels": 3,
 }  # fmt: skip
@@ -124,7 +124,7 @@ def dino_weights(make: Callable[..., torch.Tensor]) -> Weights:
 
 
 def projector_weights(make: Callable[..., torch.Tensor], *, dual: bool) -> Weights:
-    weights = dict(_linear(make, "model.mm_projector.0", HIDDEN, CLIP["hidden_size"]))  # type: ignore[call-overload]
+    weights = dict(_linear(make, "model.mm_projector.0", HIDDEN, CLIP["hidden_size"]))
     weights |= dict(_linear(make, "model.mm_projector.2", HIDDEN, HIDDEN))
     if dual:
         weights |= dict(_linear(make, "model.dino_mm_projector.0", HIDDEN, DINO_WIDTH))

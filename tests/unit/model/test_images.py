@@ -76,9 +76,12 @@ def test_the_crop_view_resizes_the_shorter_side_and_cuts_the_middle_out() -> Non
 def test_the_crop_view_of_a_strip_takes_no_memory_for_what_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[tuple[int, int]] = []
     resize = Image.Image.resize
-    monkeypatch.setattr(
-        Image.Image, "resize", lambda self, size, *more: sizes.append(size) or resize(self, size, *more)
-    )
+
+    def watched(self: Image.Image, size: tuple[int, int], *more: object) -> Image.Image:
+        sizes.append(size)
+        return resize(self, size, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Image.Image, "resize", watched)
     for size in ((3, 60_001), (60_001, 3), (1, 1)):
         assert view_of(Image.new("RGB", size), "crop", Preprocessing(64, ("crop",)).looks).size == (64, 64)
     assert max(max(size) for size in sizes) <= 64 * 17
