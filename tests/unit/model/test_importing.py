@@ -112,6 +112,16 @@ def test_v2_runs_through_the_engine_and_equals_a_plain_forward_pass(v2: Path) ->
         assert outcome.before.fake == pytest.approx(float(logits[own.anchors.fake_id]), abs=1e-4)
 
 
+def test_v2_in_half_precision_is_close(v2: Path) -> None:
+    exact, half = load_any(v2), load_any(v2, torch.float16)
+    assert {tensor.dtype for tensor in half.llava.state_dict().values()} == {torch.float16}
+    with torch.inference_mode():
+        pixels = pixel_values(PICTURES, half.info.preprocessing).half()
+        rounded = image_embeddings(half.llava, tower_features(half.llava, pixels), 1)
+    assert rounded.dtype == torch.float16
+    assert torch.allclose(rounded.float(), visual_tokens(exact), atol=3e-2)
+
+
 def test_towers_may_lie_in_files_of_their_own(sources: Path, v2: Path, tmp_path: Path) -> None:
     bare = {name: w for name, w in all_weights(dual=True).items() if "_tower." not in name}
     write_original(tmp_path / "bare", bare, dual=True)
