@@ -49,7 +49,7 @@ COMMANDS: dict[str, Command] = {
     "bundle": Command("fakescan.cli.bundle_cmd:bundle", "Pack a run into a sealed zip."),
     "verify": Command("fakescan.cli.verify_cmd:verify", "Hash a run or a bundle again and name what changed."),
     "replay": Command("fakescan.cli.replay_cmd:replay", "Scan a run's files again and compare."),
-    "model": Command("fakescan.cli.model_cmd:app", "Show and verify models."),
+    "model": Command("fakescan.cli.model_cmd:app", "Show, verify, convert and download models."),
     "trust": Command("fakescan.cli.trust_cmd:app", "Show and download the list of trusted signers."),
     "train": Command("fakescan.cli.train:train", "Fine-tune a model (LM + FACL + CPM)."),
     "config": Command("fakescan.cli.config_cmd:app", "Show settings and where each comes from."),

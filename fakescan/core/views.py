@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-View = Literal["pad", "square", "native"]
+View = Literal["pad", "square", "native", "crop"]
 
 
 @dataclass(frozen=True, slots=True)

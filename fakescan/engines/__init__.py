@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from fakescan.core.records import ScoreKind
 from fakescan.errors import ConfigError, ModelError
+from fakescan.model import library
 
 if TYPE_CHECKING:
     from fakescan.protocols import Engine
@@ -23,7 +24,10 @@ DEFAULT_BATCH = 8
 
 
 def model_folder(name: str | None) -> Path:
-    """Where a model lies: the embedded one for None or ``nano``, else the folder of that name.
+    """Where a model lies: the embedded one for None or ``nano``, else the folder of that name, or what was downloaded.
+
+    Args:
+        name: ``nano``, a folder, or the address of a downloaded model on the hub (``owner/name``).
 
     Raises:
         ModelError: there is no such folder; near misses are named.
@@ -33,6 +37,10 @@ def model_folder(name: str | None) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
+    if fetched := library.found(name):
+        return fetched
+    if library.is_hub_id(name):
+        raise ModelError(f"{name} is no folder, and was not downloaded", f"fakescan model download {name}")
     near = f", did you mean {EMBEDDED}?" if difflib.get_close_matches(name, [EMBEDDED]) else ""
     raise ModelError(f"no model named {name!r}{near}", f"use {EMBEDDED} (the embedded model) or a model's folder")
 
@@ -90,6 +98,6 @@ def load(
     from fakescan.model.checkpoints import load_any
 
     placement = choose_placement(device, dtype)
-    loaded = load_any(folder)
+    loaded = load_any(folder, placement.dtype)
     options = EngineOptions(batch_size or DEFAULT_BATCH, score or loaded.info.decides, decode == "free", seed)
     return cast("Engine", engine_type(loaded, placement, options))

@@ -16,7 +16,7 @@ from typing import Any, cast
 import torch
 from PIL import Image
 
-from fakescan.core.answer import LONG_CONCLUSION, SUMMARY_TEXT, close_tag, open_tag, parse_answer, wrapped
+from fakescan.core.answer import SUMMARY_TEXT, close_tag, open_tag, parse_answer, wrapped
 from fakescan.core.calibration import calibration_of, probability, rounded, side
 from fakescan.core.records import Calibration, Failure, Label, LogitPair, ModelIdentity, Prediction, ScoreKind, Stage
 from fakescan.core.views import Views
@@ -79,7 +79,7 @@ class PlainEngine:
         self.anchors = derive_anchors(self.tokenizer)
         self.prompt = build_prompt(
             self.tokenizer, TEMPLATES[self.info.template], self.llava.config.image_token_id,
-            visual_tokens(self.llava, self.info.preprocessing.views),
+            visual_tokens(self.llava, self.info.preprocessing.views), form=self.info.answer,
         )  # fmt: skip
         self._size = options.batch_size
 
@@ -89,7 +89,7 @@ class PlainEngine:
         info = self.info
         return ModelIdentity(
             name=info.name, base_model=info.base_name, adapter=None, weights_sha256=info.weights_sha256,
-            prompt_version=info.prompt_version, dtype=self.placement.dtype_name, device=str(self.placement.device),
+            prompt_version=info.prompt_id, dtype=self.placement.dtype_name, device=str(self.placement.device),
             engine="plain", decides=info.decides, card=info.card, temperature=info.tau,
         )  # fmt: skip
 
@@ -210,7 +210,7 @@ class PlainEngine:
             text = (
                 f"{wrapped(Stage.SUMMARY, SUMMARY_TEXT)}\n{open_tag(Stage.CAPTION)}{self._text(caption)}\n"
                 f"{open_tag(Stage.REASONING)}{self._text(reasoning)}\n"
-                f"{open_tag(Stage.CONCLUSION)} {LONG_CONCLUSION} {word}. {close_tag(Stage.CONCLUSION)}"
+                f"{open_tag(Stage.CONCLUSION)} {self.prompt.conclusion_start} {word}. {close_tag(Stage.CONCLUSION)}"
             )
             written = len(caption) + len(reasoning)
             results.append(replace(prediction, after=pair, stages=parse_answer(text), steered_to=taken, tokens=written))

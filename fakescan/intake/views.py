@@ -5,6 +5,7 @@
 ``square``  The largest centred square, resized. Nothing about the aspect ratio reaches the model, which matters
             where AI-generated training images are square and photographs are not.
 ``native``  The centre at native resolution, not resized at all (resized up only where the image is smaller).
+``crop``    CLIP's own: the shorter side resized, then the centre cut out. What a LLaVA takes whose config does not pad.
 
 Resizing is Pillow's bicubic, with its antialiasing, on uint8.
 """
@@ -14,6 +15,9 @@ from __future__ import annotations
 from PIL import Image
 
 from fakescan.core.views import View, Views
+
+_SLENDER = 16
+"""Beyond this ratio of its sides a picture is cut to it before it is resized."""
 
 
 def pad_to_square(image: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
@@ -35,6 +39,21 @@ def centre_square(image: Image.Image, side_px: int | None = None) -> Image.Image
     return image.crop((left, top, left + side, top + side))
 
 
+def resized_centre(image: Image.Image, size: int) -> Image.Image:
+    """Resize the shorter side and cut out the centre, with the rounding of CLIP's image processor."""
+    width, height = image.size
+    short, long = min(width, height), max(width, height)
+    if long > _SLENDER * short:  # the whole of a strip, resized, could take any amount of memory
+        wide, high = (min(each, _SLENDER * short) for each in image.size)
+        left, top = (width - wide) // 2, (height - high) // 2
+        return resized_centre(image.crop((left, top, left + wide, top + high)), size)
+    scaled = int(size * long / short)
+    wide, high = (size, scaled) if width <= height else (scaled, size)
+    whole = image if image.size == (wide, high) else image.resize((wide, high), Image.Resampling.BICUBIC)
+    left, top = (wide - size) // 2, (high - size) // 2
+    return whole.crop((left, top, left + size, top + size))
+
+
 def view_of(image: Image.Image, view: View, views: Views) -> Image.Image:
     """One view of a picture as a square RGB image.
 
@@ -44,6 +63,8 @@ def view_of(image: Image.Image, view: View, views: Views) -> Image.Image:
         views: size and margin.
     """
     size = views.size_px
+    if view == "crop":
+        return resized_centre(image, size)
     if view == "pad":
         square = pad_to_square(image, views.margin)
     elif view == "square":

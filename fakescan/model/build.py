@@ -19,14 +19,24 @@ from transformers import AutoTokenizer, LlavaConfig, LlavaForConditionalGenerati
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from fakescan.errors import ModelError
+from fakescan.model.checkpoints.files import check_against, one_line_reason, open_weights, read_weight
+from fakescan.model.checkpoints.names import huggingface
 from fakescan.model.checkpoints.quantise import read_weights
+from fakescan.model.fusion import DualTower, fusion_of, make_dual
 from fakescan.model.projector import PooledProjector, pooling_of, visual_tokens_of
 
 BASE_FILE = "fakescan_base.json"
 LANGUAGE_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 VISION_LINEARS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
+EMBEDDINGS = "model.language_model.embed_tokens.weight"
+
 _AGAIN = "fetch or build it again"
+_MOST = {
+    "num_hidden_layers": 512, "hidden_size": 1 << 16, "intermediate_size": 1 << 18, "num_attention_heads": 1 << 12,
+    "num_key_value_heads": 1 << 12, "vocab_size": 1 << 21, "image_size": 1 << 12, "patch_size": 1 << 12,
+    "num_channels": 16,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,47 +68,77 @@ def load_config(path: Path | str, *, projector_pooling: int = 1) -> LlavaConfig:
         raise ModelError(f"there is no base model in {folder}", "give the folder that holds it")
     try:
         config: LlavaConfig = LlavaConfig.from_pretrained(folder, local_files_only=True)
+        check_sizes(config)
     except Exception as error:  # a config that contradicts itself raises whatever transformers likes
         raise ModelError(
-            f"the config of the base model in {folder} cannot be read: {_reason(error)}", _AGAIN
+            f"the config of the base model in {folder} cannot be read: {one_line_reason(error)}", _AGAIN
         ) from error
     config.projector_pooling = projector_pooling
     return config
 
 
-def load_base(path: Path | str, *, projector_pooling: int = 1) -> LlavaForConditionalGeneration:
-    """Build a LLaVA in float32 on the CPU from a base folder.
+def check_sizes(config: LlavaConfig) -> None:
+    """Refuse sizes that no model has: building one, even without weights, would take for ever.
 
-    Two layouts: a folder with ``fakescan_base.json`` (tower and language model as quantised safetensors, the projector
-    at random), or transformers' own LLaVA layout, local only.
+    Raises:
+        ValueError: a size is out of bounds.
+    """
+    for part in (config.text_config, config.vision_config):
+        for name, most in _MOST.items():
+            value = getattr(part, name, 1)
+            if not isinstance(value, int) or not 1 <= value <= most:
+                raise ValueError(f"{name} is {value!r:.40}")
+    vision: Any = config.vision_config
+    if vision.image_size < vision.patch_size:
+        raise ValueError("the patches are larger than the picture")
+
+
+def empty_model(config: LlavaConfig) -> LlavaForConditionalGeneration:
+    """A LLaVA of a config, v2's second tower and fusion included, whose weights take no memory yet.
+
+    Raises:
+        Exception: the config contradicts itself; torch and transformers raise what they like.
+    """
+    fusion = fusion_of(config)
+    with init_empty_weights(include_buffers=False):
+        model = LlavaForConditionalGeneration(config)
+        if fusion:
+            make_dual(model, fusion)
+    return model
+
+
+def load_base(
+    path: Path | str, *, projector_pooling: int = 1, dtype: torch.dtype = torch.float32
+) -> LlavaForConditionalGeneration:
+    """Build a LLaVA on the CPU from a base folder.
+
+    Three layouts: a folder with ``fakescan_base.json`` (tower and language model as quantised safetensors, the
+    projector at random), transformers' own LLaVA layout, local only, and what ``fakescan model import`` writes, which
+    is the same with v2's fusion. With a pooled projector theirs is left out and a new one put in, at random.
 
     Args:
         path: the folder.
         projector_pooling: side of the squares of patches that the projector averages.
+        dtype: number format of the weights; quantised ones are float32 always.
 
     Raises:
         ModelError: files are missing, truncated, or do not fit the config.
     """
     folder, config = Path(path), load_config(path, projector_pooling=projector_pooling)
     try:
-        if not (folder / BASE_FILE).is_file():
-            return _load_huggingface(folder, config)
-        parts = json.loads((folder / BASE_FILE).read_text("utf-8"))
-        weights = {f"model.vision_tower.{k}": v for k, v in read_weights(folder / parts["vision"]).items()}
-        weights |= {f"model.language_model.{k}": v for k, v in read_weights(folder / parts["language"]).items()}
-        weights["lm_head.weight"] = weights["model.language_model.embed_tokens.weight"]
-    except Exception as error:  # damaged files raise whatever their readers like
-        raise ModelError(f"the base model in {folder} cannot be loaded: {_reason(error)}", _AGAIN) from error
-    try:
-        with init_empty_weights(include_buffers=False):
-            model = LlavaForConditionalGeneration(config)
-        _fit_projector(model, config)
+        model = empty_model(config)
     except Exception as error:
-        raise ModelError(f"the base model in {folder} cannot be built: {_reason(error)}", _AGAIN) from error
+        raise ModelError(f"the base model in {folder} cannot be built: {one_line_reason(error)}", _AGAIN) from error
+    wanted = model.state_dict()
+    if not (folder / BASE_FILE).is_file():
+        weights = _whole_weights(folder, wanted, config, dtype)
+    else:
+        weights = _quantised_weights(folder)
     try:
+        _fit_projector(model, config, fresh=not any("multi_modal_projector" in name for name in weights))
         missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
-    except RuntimeError as error:  # every shape that does not fit: the first is enough
-        first = _reason(error)[:200]
+    except Exception as error:  # every shape that does not fit: the first is enough
+        first = one_line_reason(error)
         raise ModelError(f"the base model in {folder} does not fit its config: {first}", _AGAIN) from error
     missing = [name for name in missing if "multi_modal_projector" not in name]
     if missing or unexpected:
@@ -108,28 +148,46 @@ def load_base(path: Path | str, *, projector_pooling: int = 1) -> LlavaForCondit
     return model.eval()
 
 
-def _reason(error: Exception) -> str:
-    """What went wrong on one line; a missing key is only its name otherwise."""
-    text = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-    return " ".join(text.split()) or type(error).__name__
+def _quantised_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Tower and language model of one of our own bases."""
+    try:
+        parts = json.loads((folder / BASE_FILE).read_text("utf-8"))
+        weights = {f"model.vision_tower.{k}": v for k, v in read_weights(folder / parts["vision"]).items()}
+        weights |= {f"model.language_model.{k}": v for k, v in read_weights(folder / parts["language"]).items()}
+        weights["lm_head.weight"] = weights["model.language_model.embed_tokens.weight"]
+    except Exception as error:  # damaged files raise whatever their readers like
+        raise ModelError(f"the base model in {folder} cannot be loaded: {one_line_reason(error)}", _AGAIN) from error
+    return weights
 
 
-def _fit_projector(model: LlavaForConditionalGeneration, config: LlavaConfig) -> None:
-    """Give a model a fresh projector of the config's kind, initialised like torch's linear layers."""
+def _whole_weights(
+    folder: Path, wanted: Mapping[str, torch.Tensor], config: LlavaConfig, dtype: torch.dtype
+) -> dict[str, torch.Tensor]:
+    """Everything of transformers' layout. Only safetensors: a pickle could run code. Nothing may be missing."""
+    what = f"the base model in {folder}"
+    named = {huggingface(name, wanted): stored for name, stored in open_weights(folder, torch_too=False).items()}
+    tensors = {name: stored for name, stored in named.items() if name is not None}
+    if is_tied(config) and "lm_head.weight" not in tensors and EMBEDDINGS in tensors:
+        tensors["lm_head.weight"] = tensors[EMBEDDINGS]
+    if pooling_of(config) > 1:
+        tensors = {name: stored for name, stored in tensors.items() if "multi_modal_projector" not in name}
+        wanted = {name: tensor for name, tensor in wanted.items() if "multi_modal_projector" not in name}
+    check_against(tensors, wanted, what)
+    return {name: read_weight(name, stored, dtype, what) for name, stored in tensors.items()}
+
+
+def is_tied(config: LlavaConfig) -> bool:
+    """Whether the language model's head is its table of embeddings."""
+    text: Any = config.text_config
+    return bool(getattr(config, "tie_word_embeddings", False) or getattr(text, "tie_word_embeddings", False))
+
+
+def _fit_projector(model: LlavaForConditionalGeneration, config: LlavaConfig, *, fresh: bool) -> None:
+    """Give a model without one a fresh projector of the config's kind, initialised like torch's linear layers."""
     if pooling_of(config) > 1:
         model.model.multi_modal_projector = PooledProjector(config)
-    else:
+    elif fresh:
         model.model.multi_modal_projector = type(model.model.multi_modal_projector)(config)
-
-
-def _load_huggingface(folder: Path, config: LlavaConfig) -> LlavaForConditionalGeneration:
-    """Transformers' layout. Only safetensors: a pickle could run code."""
-    model: LlavaForConditionalGeneration = LlavaForConditionalGeneration.from_pretrained(
-        folder, config=config, dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
-    if pooling_of(config) > 1:
-        _fit_projector(model, config)
-    return model.eval()
 
 
 def load_tokenizer(path: Path | str) -> Any:
@@ -141,7 +199,7 @@ def load_tokenizer(path: Path | str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the tokenizers library raises plain Exceptions
-        raise ModelError(f"the tokenizer in {path} cannot be loaded: {_reason(error)}", _AGAIN) from error
+        raise ModelError(f"the tokenizer in {path} cannot be loaded: {one_line_reason(error)}", _AGAIN) from error
 
 
 def target_modules(settings: LoraSettings) -> str:
@@ -182,11 +240,16 @@ def tower_features(model: LlavaForConditionalGeneration, pixel_values: torch.Ten
         pixel_values: (B * V, 3, size, size).
 
     Returns:
-        (B * V, T, C), with the class token first when the config's strategy is "full".
+        (B * V, T, C), with the class token first when the config's strategy is "full". For v2, C holds both towers and
+        DINOv2's attention (``fusion.py``).
     """
     config = model.config
     layers = config.vision_feature_layer
-    outputs = model.model.vision_tower(pixel_values, output_hidden_states=True, return_dict=True)
+    tower = model.model.vision_tower
+    if isinstance(tower, DualTower):
+        both: torch.Tensor = tower(pixel_values, layers)
+        return both
+    outputs = tower(pixel_values, output_hidden_states=True, return_dict=True)
     chosen = [outputs.hidden_states[i] for i in ([layers] if isinstance(layers, int) else layers)]
     features = torch.cat(chosen, -1)
     return features[:, 1:] if config.vision_feature_select_strategy == "default" else features

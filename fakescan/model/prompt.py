@@ -7,6 +7,8 @@ across a boundary can make the two differ:
 ``before``      end of the turn, ``<CONCLUSION> This image is``   forced: the next token is real or fake (triage)
 ``opening``     [steering] end of the turn, SUMMARY, ``<CAPTION>`` forced: the next tokens are the model's own words
 ``conclusion``  ``<CONCLUSION> Based on the analysis above, this image is``   forced after ``</REASONING>``
+
+The words of the last and what stands between two stages belong to the checkpoint (``AnswerForm``).
 """
 
 from __future__ import annotations
@@ -74,6 +76,44 @@ TEMPLATES = {
 """``vicuna_v1`` is what LLaVA-1.5 and the authors' training use; their inference uses ``llava_v1``."""
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerForm:
+    """What a model's training answers look like where the paper and the published code differ; in the checkpoint."""
+
+    conclusion: str = "long"
+    """How a conclusion after reasoning begins (``CONCLUSIONS``)."""
+    separator: str = "\n"
+    """What stands between two stages."""
+
+    def __post_init__(self) -> None:
+        """Refuse what does not exist.
+
+        Raises:
+            ValueError: another conclusion, or a separator that is not white.
+        """
+        if self.conclusion not in CONCLUSIONS:
+            raise ValueError(f"conclusion {self.conclusion!r} is not one of {', '.join(CONCLUSIONS)}")
+        if self.separator not in SEPARATORS.values():
+            raise ValueError(f"stages cannot be separated by {self.separator!r}")
+
+    @property
+    def name(self) -> str:
+        """Both in two words."""
+        return f"{self.conclusion} {next(name for name, text in SEPARATORS.items() if text == self.separator)}"
+
+    @property
+    def conclusion_start(self) -> str:
+        """The words before real or fake."""
+        return CONCLUSIONS[self.conclusion]
+
+
+CONCLUSIONS = {"long": LONG_CONCLUSION, "short": SHORT_CONCLUSION}
+"""``long`` stands in the paper's figures; ``short`` is the only one that the published code knows."""
+
+SEPARATORS = {"line": "\n", "blank": " ", "paragraph": "\n\n"}
+"""Between two stages, by name."""
+
+
 def steering(label: Label) -> str:
     """The control phrase after the question that says which side the text shall explain."""
     return f" Explain why it looks {'AI-generated' if label is Label.FAKE else 'real'}."
@@ -121,10 +161,17 @@ class PromptIds:
     """Id that ends an answer."""
     image_id: int
     """Placeholder id of a visual token."""
+    conclusion_start: str = LONG_CONCLUSION
+    """The words of ``conclusion``, for the text that people read."""
 
 
 def build_prompt(
-    tokenizer: Tokenizer, template: ChatTemplate, image_id: int, visual_tokens: int, question: str = QUESTION
+    tokenizer: Tokenizer,
+    template: ChatTemplate,
+    image_id: int,
+    visual_tokens: int,
+    question: str = QUESTION,
+    form: AnswerForm | None = None,
 ) -> PromptIds:
     """Tokenise every forced piece.
 
@@ -134,6 +181,7 @@ def build_prompt(
         image_id: placeholder id.
         visual_tokens: placeholders a picture, all views together.
         question: the user's question.
+        form: how the model's answers are written; the paper's form when None.
 
     Raises:
         ModelError: the tokenizer has no single token for the end of an answer, or merges across a boundary.
@@ -142,6 +190,8 @@ def build_prompt(
     def ids(before: str, text: str) -> tuple[int, ...]:
         return tuple(continuation_ids(tokenizer, before, text))
 
+    form = form or AnswerForm()
+    between, start = form.separator, form.conclusion_start
     bos = getattr(tokenizer, "bos_token_id", None)
     head = (
         *([bos] if template.bos and bos is not None else []),
@@ -153,13 +203,13 @@ def build_prompt(
     if len(ends) != 1:
         raise ModelError(f"{template.end!r} is not one token of this tokenizer", "choose the model's own chat template")
     turn_end = template.turn_end + template.answer_start
-    summary = wrapped(Stage.SUMMARY, SUMMARY_TEXT) + "\n" + open_tag(Stage.CAPTION)
+    summary = wrapped(Stage.SUMMARY, SUMMARY_TEXT) + between + open_tag(Stage.CAPTION)
     opening = {
         side: ids(question, (steering(side) if side else "") + turn_end + summary)
         for side in (None, Label.REAL, Label.FAKE)
     }
     after_reasoning = close_tag(Stage.REASONING)
-    conclusion = f"\n{open_tag(Stage.CONCLUSION)} {LONG_CONCLUSION}"
+    conclusion = f"{between}{open_tag(Stage.CONCLUSION)} {start}"
     return PromptIds(
         head=head,
         before=ids(question, f"{turn_end}{open_tag(Stage.CONCLUSION)} {SHORT_CONCLUSION}"),
@@ -167,12 +217,13 @@ def build_prompt(
         free_opening=ids(question, template.turn_end),
         conclusion=ids(after_reasoning, conclusion),
         closing={
-            side: ids(LONG_CONCLUSION, f" {side.value}. {close_tag(Stage.CONCLUSION)}{template.end}")
+            side: ids(start, f" {side.value}. {close_tag(Stage.CONCLUSION)}{template.end}")
             for side in (Label.REAL, Label.FAKE)
         },
         caption_end=ids("A sentence.", f" {close_tag(Stage.CAPTION)}"),
-        reasoning_start=ids(close_tag(Stage.CAPTION), f"\n{open_tag(Stage.REASONING)}"),
+        reasoning_start=ids(close_tag(Stage.CAPTION), f"{between}{open_tag(Stage.REASONING)}"),
         reasoning_end=ids("A sentence.", " " + after_reasoning),
         end_id=ends[0],
         image_id=image_id,
+        conclusion_start=start,
     )

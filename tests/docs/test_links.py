@@ -16,6 +16,7 @@ PAGES = (
     "docs/html-report.md",
     "docs/files.md",
     "docs/kinds.md",
+    "docs/models.md",
     "docs/python.md",
     "docs/report.md",
     "trainer/README.md",

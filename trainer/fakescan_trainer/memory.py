@@ -17,7 +17,7 @@ from accelerate import init_empty_weights
 from torch import nn
 from transformers import LlavaForConditionalGeneration
 
-from fakescan.model.build import BASE_FILE, LoraSettings, target_modules
+from fakescan.model.build import BASE_FILE, LoraSettings, empty_model, target_modules
 from fakescan.model.projector import PooledProjector, pooling_of
 from fakescan_trainer.config import StageConfig, TrainConfig
 from fakescan_trainer.data.mmfr import Record
@@ -126,9 +126,9 @@ def _longest(records: Sequence[Record], encode: Callable[[Record], Row]) -> tupl
 
 
 def _without_weights(materials: Materials) -> LlavaForConditionalGeneration:
-    with init_empty_weights(include_buffers=False):
-        model = LlavaForConditionalGeneration(materials.llava)
-        if pooling_of(materials.llava) > 1:
+    model = empty_model(materials.llava)
+    if pooling_of(materials.llava) > 1:
+        with init_empty_weights(include_buffers=False):
             model.model.multi_modal_projector = PooledProjector(materials.llava)
     model.tie_weights()
     return model

@@ -6,17 +6,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
+
     from fakescan.model.checkpoints.ours import LoadedModel
 
 
-def load_any(folder: Path) -> LoadedModel:
-    """Load whatever layout a folder holds.
+def load_any(folder: Path, dtype: torch.dtype | None = None) -> LoadedModel:
+    """Load a model from a folder in our layout or transformers'.
+
+    Args:
+        folder: of the model.
+        dtype: number format in which whole models are loaded; None is float32.
 
     Raises:
-        ModelError: it holds none that is known, or a damaged one.
+        ModelError: it holds none that is known, a damaged one, or one that must be converted first.
     """
-    from fakescan.model.checkpoints import huggingface, ours
+    import torch
 
+    from fakescan.model.checkpoints import huggingface, layouts, ours
+
+    if fault := layouts.cannot_run(folder):
+        raise fault
     if (folder / ours.MANIFEST).is_file() or not (folder / "config.json").is_file():
-        return ours.load_checkpoint(folder)
-    return huggingface.load_llava(folder)
+        return ours.load_checkpoint(folder, dtype or torch.float32)
+    return huggingface.load_llava(folder, dtype or torch.float32)

@@ -1,7 +1,8 @@
 """fakescan's own checkpoint: a folder that holds everything needed to give the same numbers again.
 
 ``fakescan.json``        what it is: base, prompt, preprocessing, temperature, calibration, digests of all files
-``adapter.safetensors``  low-rank adapters and the projector: float16, or the forms of ``quantise.py``
+``adapter.safetensors``  low-rank adapters and the projector: float16, or the forms of ``quantise.py``; not where the
+                         base is a whole model (imported)
 ``base/``                the base model, or nothing where ``fakescan.json`` names one elsewhere
 ``MODEL_CARD.md``        for people
 """
@@ -23,11 +24,21 @@ from transformers import LlavaForConditionalGeneration
 
 from fakescan.core.records import Calibration, ScoreKind
 from fakescan.errors import ModelError
-from fakescan.model.build import LoraSettings, add_lora, load_base, load_partial, load_tokenizer, merge_lora
+from fakescan.model.build import (
+    BASE_FILE,
+    LoraSettings,
+    add_lora,
+    load_base,
+    load_partial,
+    load_tokenizer,
+    merge_lora,
+)
 from fakescan.model.checkpoints.calibration import calibration_from_dict, calibration_to_dict, text_in
+from fakescan.model.checkpoints.files import one_line_reason
+from fakescan.model.checkpoints.fit import complete, fitting
 from fakescan.model.checkpoints.quantise import read_weights
 from fakescan.model.images import Preprocessing
-from fakescan.model.prompt import PROMPT_VERSION, TEMPLATES
+from fakescan.model.prompt import PROMPT_VERSION, TEMPLATES, AnswerForm
 
 MANIFEST = "fakescan.json"
 ADAPTER = "adapter.safetensors"
@@ -56,6 +67,8 @@ class CheckpointInfo:
     """The mapper's temperature."""
     decides: ScoreKind = ScoreKind.BEFORE
     """The score that was measured better."""
+    answer: AnswerForm = field(default_factory=AnswerForm)
+    """How its answers are written."""
     prompt_version: str = PROMPT_VERSION
     """Version of the prompt that it was trained with."""
     tool_version: str = ""
@@ -66,6 +79,12 @@ class CheckpointInfo:
     """Short facts for reports."""
     files: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of every file by its path in the folder."""
+
+    @property
+    def prompt_id(self) -> str:
+        """The prompt's version, and whatever of the answer's form is not the usual: results depend on both."""
+        usual = self.answer == AnswerForm()
+        return self.prompt_version if usual else f"{self.prompt_version} {self.answer.name}"
 
     @property
     def weights_sha256(self) -> str:
@@ -120,8 +139,9 @@ def _info(data: Any) -> CheckpointInfo:
         raise ValueError("tau must be above 0")
     if len(mean) != 3 or len(std) != 3 or not all(0 < each < math.inf for each in std):
         raise ValueError("mean and std of the preprocessing must be three numbers each")
-    if ADAPTER not in data["files"]:
-        raise ValueError(f"it holds no digest of {ADAPTER}")
+    whole = isinstance(data["files"], dict) and any(_of_base(name) for name in data["files"])
+    if ADAPTER not in data["files"] and not (whole and data["lora"] is None):
+        raise ValueError(f"it holds no digest of {ADAPTER}, nor of a whole model")
     if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in data["files"]):
         raise ValueError("files must lie in the model's folder")
     return CheckpointInfo(
@@ -132,12 +152,17 @@ def _info(data: Any) -> CheckpointInfo:
         ),
         projector_pooling=int(data["projector_pooling"]),
         lora=LoraSettings(lora["rank"], lora["alpha"], 0.0, tuple(lora["vision_blocks"])) if lora else None,
-        tau=tau, decides=ScoreKind(data["decides"]), prompt_version=text_in(data, "prompt_version"),
+        tau=tau, decides=ScoreKind(data["decides"]), answer=AnswerForm(**data.get("answer", {})),
+        prompt_version=text_in(data, "prompt_version"),
         tool_version=text_in(data, "tool_version"),
         calibration={ScoreKind(kind): calibration_from_dict(entry) for kind, entry in data["calibration"].items()},
         card={str(name): str(value) for name, value in data["card"].items()},
         files={str(name): str(digest) for name, digest in data["files"].items()},
     )  # fmt: skip
+
+
+def _of_base(name: object) -> bool:
+    return isinstance(name, str) and name.startswith("base/") and name.endswith(".safetensors")
 
 
 def write_info(folder: Path, info: CheckpointInfo) -> None:
@@ -149,7 +174,7 @@ def write_info(folder: Path, info: CheckpointInfo) -> None:
         "preprocessing": asdict(prep),
         "projector_pooling": info.projector_pooling,
         "lora": {key: value for key, value in asdict(info.lora).items() if key != "dropout"} if info.lora else None,
-        "tau": info.tau, "decides": info.decides.value,
+        "tau": info.tau, "decides": info.decides.value, "answer": asdict(info.answer),
         "prompt_version": info.prompt_version, "tool_version": info.tool_version,
         "calibration": {kind.value: calibration_to_dict(record) for kind, record in info.calibration.items()},
         "card": dict(info.card), "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in names},
@@ -163,7 +188,16 @@ def verify_files(folder: Path, info: CheckpointInfo) -> None:
     Raises:
         ModelError: names the first file that is missing or differs.
     """
-    for name, digest in info.files.items():
+    verify_digests(folder, info.files)
+
+
+def verify_digests(folder: Path, files: Mapping[str, str]) -> None:
+    """Compare files with digests by name.
+
+    Raises:
+        ModelError: names the first file that is missing or differs.
+    """
+    for name, digest in files.items():
         path = folder / name
         if not path.is_file():
             raise ModelError(f"{path} is missing", "install fakescan again, or fetch the model again")
@@ -205,8 +239,12 @@ class LoadedModel:
     tokenizer: Any
 
 
-def load_checkpoint(folder: Path) -> LoadedModel:
+def load_checkpoint(folder: Path, dtype: torch.dtype = torch.float32) -> LoadedModel:
     """Load a checkpoint after comparing every file with its digest.
+
+    Args:
+        folder: of the checkpoint.
+        dtype: number format that a whole model is loaded in; with adapters it is float32, as they were measured.
 
     Raises:
         ModelError: something is missing, damaged or does not fit.
@@ -214,11 +252,41 @@ def load_checkpoint(folder: Path) -> LoadedModel:
     info = read_info(folder)
     verify_files(folder, info)
     base = folder / info.base if not Path(info.base).is_absolute() else Path(info.base)
+    if ADAPTER in info.files:
+        llava = _with_adapter(folder, base, info)
+    else:
+        _whole(folder, base, info)
+        llava = load_base(base, projector_pooling=info.projector_pooling, dtype=dtype)
+    llava.requires_grad_(False)
+    tokenizer = load_tokenizer(base)
+    if info.preprocessing.size_px != llava.config.vision_config.image_size:
+        raise ModelError(
+            f"the model prepares pictures at {info.preprocessing.size_px} px, the base in {base} takes "
+            f"{llava.config.vision_config.image_size} px",
+            "adapter and base belong to different models",
+        )
+    fitting(llava, tokenizer, base, fused=ADAPTER in info.files)
+    return LoadedModel(info, llava.eval(), tokenizer)
+
+
+def _whole(folder: Path, base: Path, info: CheckpointInfo) -> None:
+    """Without an adapter the base must be a whole model whose weights the manifest vouches for.
+
+    Raises:
+        ModelError: it is not.
+    """
+    inside = base.resolve().is_relative_to(folder.resolve())
+    if info.projector_pooling > 1 or (base / BASE_FILE).is_file() or not inside:
+        raise ModelError(f"{folder} is incomplete: its base is no whole model", "fetch the model again")
+
+
+def _with_adapter(folder: Path, base: Path, info: CheckpointInfo) -> LlavaForConditionalGeneration:
     llava = load_base(base, projector_pooling=info.projector_pooling)
     try:
         stored = read_weights(folder / ADAPTER)
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{folder / ADAPTER} cannot be read: {error}", "fetch the model again") from error
+        reason = one_line_reason(error)
+        raise ModelError(f"{folder / ADAPTER} cannot be read: {reason}", "fetch the model again") from error
     weights = {name: tensor.float() for name, tensor in stored.items()}
     wrapped = None
     if info.lora:
@@ -227,44 +295,6 @@ def load_checkpoint(folder: Path) -> LoadedModel:
             name.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default."): weight
             for name, weight in weights.items()
         }
-    _complete(llava, weights, folder / ADAPTER)
+    complete(llava, weights, folder / ADAPTER)
     load_partial(llava, weights, str(folder / ADAPTER))
-    llava = merge_lora(wrapped) if wrapped is not None else llava
-    llava.requires_grad_(False)
-    tokenizer = load_tokenizer(base)
-    _fitting(llava, tokenizer, info, base)
-    return LoadedModel(info, llava.eval(), tokenizer)
-
-
-def _complete(llava: LlavaForConditionalGeneration, weights: Mapping[str, torch.Tensor], path: Path) -> None:
-    """What was trained must all be there and be numbers: the rest of a fresh model is noise, and looks like a verdict.
-
-    Raises:
-        ModelError: a weight is missing, or is not finite.
-    """
-    wanted = [name for name in llava.state_dict() if "lora_" in name or "multi_modal_projector" in name]
-    missing = [name for name in wanted if name not in weights]
-    if missing:
-        raise ModelError(f"{path} is incomplete: {missing[0]} is missing", "fetch the model again, or train it again")
-    broken = [name for name, weight in weights.items() if not bool(weight.isfinite().all())]
-    if broken:
-        raise ModelError(f"{path} is damaged: {broken[0]} holds what is no number", "train the model again")
-
-
-def _fitting(llava: LlavaForConditionalGeneration, tokenizer: Any, info: CheckpointInfo, base: Path) -> None:
-    """Preprocessing and tokenizer must belong to the weights.
-
-    Raises:
-        ModelError: they do not.
-    """
-    side = llava.config.vision_config.image_size
-    if info.preprocessing.size_px != side:
-        raise ModelError(
-            f"the model prepares pictures at {info.preprocessing.size_px} px, the base in {base} takes {side} px",
-            "adapter and base belong to different models",
-        )
-    entries = llava.get_input_embeddings().weight.shape[0]
-    if not 0 <= llava.config.image_token_id < entries or len(tokenizer) > entries:
-        raise ModelError(
-            f"the tokenizer in {base} does not fit the model's {entries} tokens", "fetch or build the model again"
-        )
+    return merge_lora(wrapped) if wrapped is not None else llava

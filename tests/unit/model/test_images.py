@@ -18,14 +18,14 @@ PREP = Preprocessing(336, ("pad",))
 
 
 @pytest.mark.parametrize("name", ["a_square", "b_wide", "c_tall", "d_gray"])
-def test_padding_and_resizing_equal_the_authors(shared: Path, name: str) -> None:
+def test_parity_of_padding_and_resizing(shared: Path, name: str) -> None:
     parity = shared / "parity"
     ours = view_of(Image.open(parity / f"v2/images/{name}.png").convert("RGB"), "pad", PREP.looks)
     theirs = Image.open(parity / f"preprocess336/{name}_336.png")
     assert np.array_equal(np.asarray(ours), np.asarray(theirs.convert("RGB")))
 
 
-def test_normalised_values_equal_the_authors(shared: Path) -> None:
+def test_parity_of_normalised_values(shared: Path) -> None:
     parity = shared / "parity"
     crops = load_file(parity / "preprocess336/pixel_value_crops.safetensors")
     info = json.loads((parity / "preprocess336/info.json").read_text("utf-8"))
@@ -40,7 +40,7 @@ def test_normalised_values_equal_the_authors(shared: Path) -> None:
     assert compared == 4
 
 
-def test_toy_size_equals_the_authors_batch(shared: Path) -> None:
+def test_parity_of_a_toy_sized_batch(shared: Path) -> None:
     golden = load_file(shared / "parity/v2/inputs.safetensors")["pixel_values"]
     names = ("a_square", "b_wide", "c_tall", "d_gray")
     images = [Image.open(shared / f"parity/v2/images/{name}.png").convert("RGB") for name in names]
@@ -61,6 +61,30 @@ def test_the_native_view_does_not_resample() -> None:
     assert np.array_equal(np.asarray(view), np.asarray(image.crop((118, 68, 182, 132))))
     small = view_of(image.crop((0, 0, 40, 50)), "native", Preprocessing(64, ("native",)).looks)
     assert small.size == (64, 64)
+
+
+def test_the_crop_view_resizes_the_shorter_side_and_cuts_the_middle_out() -> None:
+    views = Preprocessing(32, ("crop",)).looks
+    image = Image.effect_noise((101, 50), 40).convert("RGB")
+    whole = image.resize((64, 32), Image.Resampling.BICUBIC)  # int(32 * 101 / 50)
+    assert np.array_equal(np.asarray(view_of(image, "crop", views)), np.asarray(whole.crop((16, 0, 48, 32))))
+    tall = image.transpose(Image.Transpose.TRANSPOSE)
+    turned = view_of(tall, "crop", views).transpose(Image.Transpose.TRANSPOSE)
+    assert np.abs(np.asarray(turned, int) - np.asarray(view_of(image, "crop", views), int)).max() <= 1
+
+
+def test_the_crop_view_of_a_strip_takes_no_memory_for_what_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[tuple[int, int]] = []
+    resize = Image.Image.resize
+
+    def watched(self: Image.Image, size: tuple[int, int], *more: object) -> Image.Image:
+        sizes.append(size)
+        return resize(self, size, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Image.Image, "resize", watched)
+    for size in ((3, 60_001), (60_001, 3), (1, 1)):
+        assert view_of(Image.new("RGB", size), "crop", Preprocessing(64, ("crop",)).looks).size == (64, 64)
+    assert max(max(size) for size in sizes) <= 64 * 17
 
 
 def test_views_lie_side_by_side() -> None:

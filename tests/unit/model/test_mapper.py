@@ -47,7 +47,7 @@ def test_llama_ids_are_derived_not_constants() -> None:
     assert (anchors.real_id, anchors.fake_id) == (1855, 25713)
 
 
-def test_llama_ids_match_the_reference_list(shared: Path) -> None:
+def test_parity_of_llama_ids(shared: Path) -> None:
     listed = json.loads((shared / "parity/tokens/llama_ids.json").read_text("utf-8"))["strings"]
     anchors = derive_anchors(Pieces())
     assert list(anchors.patterns[0]) == listed["<CONCLUSION> This image is"][1:]

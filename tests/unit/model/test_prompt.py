@@ -7,7 +7,7 @@ import pytest
 from fakescan.core.answer import LONG_CONCLUSION, SUMMARY_TEXT
 from fakescan.core.records import Label
 from fakescan.errors import ModelError
-from fakescan.model.prompt import QUESTION, TEMPLATES, build_prompt, continuation_ids
+from fakescan.model.prompt import QUESTION, SEPARATORS, TEMPLATES, AnswerForm, build_prompt, continuation_ids
 from fakescan_trainer.data.mmfr import Record
 from fakescan_trainer.encode import IGNORED, RowEncoder, collate
 from tests.tiny import IMAGE_TOKEN, make_tokenizer
@@ -108,3 +108,19 @@ def test_vicuna_templates_hold_the_system_prompt(name: str) -> None:
     assert template.turn_end == " ASSISTANT:"
     assert template.end == "</s>"
     assert ("the human's questions" in template.before_image) is (name == "llava_v1")
+
+
+def test_the_answer_s_form_changes_what_is_forced_and_nothing_else() -> None:
+    tokenizer = make_tokenizer()
+    usual, short = (
+        build_prompt(tokenizer, TEMPLATES["chatml"], 3, 4, form=form)
+        for form in (None, AnswerForm("short", SEPARATORS["paragraph"]))
+    )
+    assert usual == build_prompt(tokenizer, TEMPLATES["chatml"], 3, 4, form=AnswerForm())
+    assert (usual.head, usual.before, usual.caption_end) == (short.head, short.before, short.caption_end)
+    assert tokenizer.decode(list(short.conclusion)) == "\n\n<CONCLUSION> This image is"
+    assert tokenizer.decode(list(short.reasoning_start)) == "\n\n<REASONING>"
+    assert tokenizer.decode(list(usual.conclusion)).endswith(f"> {usual.conclusion_start}")
+    for fault in ({"conclusion": "maybe"}, {"separator": "-"}):
+        with pytest.raises(ValueError, match=r"maybe|separated"):
+            AnswerForm(**fault)
