@@ -51,8 +51,9 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_use_index = False
-html_static_path = ["site.css"]
+html_static_path = ["site.css", "site.js"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 # The first page is docs/index.html; whoever opens the folder is led there.
 templates_path = ["."]
 html_additional_pages = {"index": "start.html.j2"}
