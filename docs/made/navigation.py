@@ -14,7 +14,7 @@ _SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Understand", ("docs/reading", "docs/faq", "docs/method", "docs/evidence", "docs/kinds", "docs/legal")),
     (
         "Use",
-        ("docs/html-report", "docs/ci", "docs/python", "docs/files", "docs/eval", "docs/scale"),
+        ("docs/html-report", "docs/checks", "docs/ci", "docs/python", "docs/files", "docs/eval", "docs/scale"),
     ),
     ("Reference", ("docs/cli", "docs/formats", "docs/report", "docs/json-schema")),
     (MODELS, ("docs/models", "docs/data", "trainer/README")),

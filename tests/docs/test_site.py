@@ -111,7 +111,7 @@ def test_every_page_stands_in_the_navigation_once(repository: Path) -> None:
     found = dict(navigation.sections(pages))
     placed = [page for names in found.values() for page in names]
     assert sorted(placed) == sorted(pages - {navigation.ROOT_PAGE})
-    assert found[navigation.MORE] == ["docs/brand-new"]
+    assert "docs/brand-new" in found[navigation.MORE]
     assert "fakescan/model/large/MODEL_CARD" in found[navigation.MODELS]
     contents = navigation.contents(pages)
     assert "Model card: large </fakescan/model/large/MODEL_CARD>" in contents
