@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 OUT ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint shape rules types contracts format check clean
+.PHONY: help demo setup test lint shape rules types contracts docs format check clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1	\2/'
@@ -64,11 +64,14 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
 
+docs: $(VENV)/.dev ## build the documentation site into build/site; a broken link fails
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -c docs -d build/doctrees . build/site
+
 format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-check: lint test ## what CI runs
+check: lint docs test ## what CI runs
 
 clean: ## remove .venv, caches and build results
 	rm -rf $(VENV) build dist $(OUT) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
