@@ -38,7 +38,7 @@ def review(
 
     listing = read_sound(data, root)
     roots = template_roots()
-    assets = {suffix: read_template(roots, f"review/review.{suffix}") for suffix in ("html", "css", "js")}
+    assets = {suffix: read_template(roots, f"review/review.{suffix}") for suffix in ("html", "css", "js", "svg")}
     with Reencoder(listing.root, PICTURE_PX) as pictures:
         desk = ReviewDesk(listing.samples, output, pictures)
         with ReviewServer(desk, assets, port) as server:

@@ -39,7 +39,12 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
 _MOST_BODY_BYTES = 100_000
 _TIMEOUT_S = 30.0
 
@@ -168,7 +173,7 @@ class ReviewServer(ThreadingHTTPServer):
 
         Args:
             desk: what is reviewed.
-            assets: texts of the page by suffix: ``html``, ``css``, ``js``.
+            assets: texts of the page by suffix: ``html``, ``css``, ``js``, ``svg``.
             port: 0 takes a free one.
 
         Raises:
@@ -214,7 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
             match parts:
                 case [""]:
                     return self._send(self.server.assets["html"], _TYPES["html"])
-                case ["review.css" | "review.js" as name]:
+                case ["review.css" | "review.js" | "review.svg" as name]:
                     suffix = name.rpartition(".")[2]
                     return self._send(self.server.assets[suffix], _TYPES[suffix])
                 case ["next"]:
@@ -252,9 +257,9 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host") == self.server.origin.removeprefix("http://")
         site = self.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
         _, _, rest = self.path.partition("/")
-        token, _, below = rest.partition("/")
+        token, slash, below = rest.partition("/")
         known = secrets.compare_digest(token.encode("utf-8", "replace"), self.server.token.encode())
-        return below.split("/") if host and site and known else None
+        return below.split("/") if host and site and known and slash else None
 
     def _json(self, value: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> None:
         self._send(json.dumps(value).encode("ascii"), "application/json", status)
