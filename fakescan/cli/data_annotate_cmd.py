@@ -88,8 +88,9 @@ def annotate(
     from fakescan_trainer.data.batch import read_results, write_requests
     from fakescan_trainer.data.cost import estimate as estimated
     from fakescan_trainer.data.cost import read_price
-    from fakescan_trainer.data.endpoint import Endpoint, Patience
+    from fakescan_trainer.data.endpoint import Endpoint
     from fakescan_trainer.data.facts import Reencoder
+    from fakescan_trainer.data.pace import Patience
     from fakescan_trainer.data.samples import read_sound
 
     if batch_write is not None and batch_read:

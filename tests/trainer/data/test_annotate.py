@@ -16,7 +16,8 @@ import typer
 from fakescan.core.records import Label
 from fakescan.errors import DataError
 from fakescan_trainer.data import endpoint as endpoints
-from fakescan_trainer.data.endpoint import AskError, Endpoint, EndpointError, Pace, Patience, checked_url, reply_of
+from fakescan_trainer.data.endpoint import AskError, Endpoint, EndpointError, checked_url, reply_of
+from fakescan_trainer.data.pace import Pace, Patience
 from fakescan_trainer.data.samples import read_samples
 from tests.trainer.data.chat_server import KEY, Answer, Asked, Server, good, says, serving
 from tests.trainer.data.conftest import Run, draw
@@ -87,7 +88,7 @@ def test_nothing_is_sent_without_a_confirmation(
     assert "nothing was sent" in err
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     asked: list[str] = []
-    monkeypatch.setattr(typer, "confirm", lambda text, err: asked.append(text) or False)
+    monkeypatch.setattr(typer, "confirm", lambda text, err: bool(asked.append(text)))  # type: ignore[func-returns-value]
     assert ask(yes=False)[0] == 2
     assert "12 images with their labels to " + server.url in asked[0]
     assert ask("--estimate")[0] == 0

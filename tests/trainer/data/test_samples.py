@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from fakescan.core.records import Label
 from fakescan.errors import DataError
-from fakescan_trainer.data.samples import placed, read_all, read_samples, read_sound, relative_path
+from fakescan_trainer.data.places import placed, relative_path
+from fakescan_trainer.data.samples import read_all, read_samples, read_sound
 from tests.support.fuzz import FUZZED
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from fakescan.errors import DataError
-from fakescan_trainer.data.samples import relative_path
+from fakescan_trainer.data.places import relative_path
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -25,7 +25,8 @@ from fakescan.core.records import Label, Skipped
 from fakescan.errors import DataError
 from fakescan.intake.discover import discover
 from fakescan_trainer.data.archive import archives_in, copy_plain_files, unpack
-from fakescan_trainer.data.samples import json_line, placed, read_samples, relative_path
+from fakescan_trainer.data.places import placed, relative_path
+from fakescan_trainer.data.samples import json_line, read_samples
 
 LIST = "samples.jsonl"
 """Name of the list that is written at the root."""
