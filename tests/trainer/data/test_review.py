@@ -233,3 +233,24 @@ def test_the_page_is_accessible(page: Any) -> None:
     page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     assert [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]] == []
+
+
+def test_the_command_prints_an_address_and_ends_with_ctrl_c(
+    cli: Run, notes: Path, decisions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def interrupted(self: ReviewServer, poll_interval: float) -> None:
+        self.desk.decide(decision(self))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ReviewServer, "serve_forever", interrupted)
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    code, out, err = cli("review", notes, "-o", decisions)
+    assert code == 0
+    assert out.startswith("http://127.0.0.1:")
+    assert opened == [out.split()[0]]
+    assert f"{decisions}: 1 accept, 2 open" in out
+    assert "for you alone" in err
+    assert cli("review", notes, "-o", decisions, "--no-browser")[0] == 0
+    assert len(opened) == 1
