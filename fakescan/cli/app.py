@@ -51,6 +51,7 @@ COMMANDS: dict[str, Command] = {
     "replay": Command("fakescan.cli.replay_cmd:replay", "Scan a run's files again and compare."),
     "model": Command("fakescan.cli.model_cmd:app", "Show, verify, convert and download models."),
     "trust": Command("fakescan.cli.trust_cmd:app", "Show and download the list of trusted signers."),
+    "data": Command("fakescan.cli.data_cmd:app", "Build, check, annotate and compile training data."),
     "train": Command("fakescan.cli.train:train", "Fine-tune a model (LM + FACL + CPM)."),
     "config": Command("fakescan.cli.config_cmd:app", "Show settings and where each comes from."),
     "schema": Command("fakescan.cli.schema_cmd:schema", "Print the JSON Schema of the JSON report."),

@@ -80,14 +80,21 @@ def unknown_attributes(names: Iterable[str], label: Label) -> str:
     return f"unknown attributes for a {label.value} image: {', '.join(map(repr, names))}; known are {allowed}"
 
 
-def full_answer(caption: str, reasoning: str, label: Label) -> str:
-    """The four stages of a training answer, one a line."""
+def full_answer(caption: str, reasoning: str, label: Label, *, start: str = LONG_CONCLUSION) -> str:
+    """The four stages of a training answer, one a line.
+
+    Args:
+        caption: what the picture shows.
+        reasoning: as ``reasoning_text`` compiles it.
+        label: REAL or FAKE.
+        start: one of ``CONCLUSION_STARTS``.
+    """
     return "\n".join(
         [
             wrapped(Stage.SUMMARY, SUMMARY_TEXT),
             wrapped(Stage.CAPTION, caption),
             wrapped(Stage.REASONING, reasoning),
-            wrapped(Stage.CONCLUSION, f"{LONG_CONCLUSION} {label.value}."),
+            wrapped(Stage.CONCLUSION, f"{start} {label.value}."),
         ]
     )
 

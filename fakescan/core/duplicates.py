@@ -78,7 +78,21 @@ def _labels(results: Sequence[ImageResult], members: Iterable[int]) -> set[Label
 
 def _groups(results: Sequence[ImageResult]) -> list[list[int]]:
     """Places of the results that belong together, each group and all of them in order."""
-    parent = list(range(len(results)))
+    return groups_of(
+        [
+            (result.record.file.sha256 if isinstance(result.outcome, Assessed) else None, result.record.phash)
+            for result in results
+        ]
+    )
+
+
+def groups_of(pictures: Sequence[tuple[str | None, str | None]]) -> list[list[int]]:
+    """Places of pictures that are the same or nearly the same, each group of two or more and all of them in order.
+
+    Args:
+        pictures: digest of the bytes and perceptual hash of each; None or empty where there is none.
+    """
+    parent = list(range(len(pictures)))
 
     def root(at: int) -> int:
         while parent[at] != at:
@@ -92,16 +106,16 @@ def _groups(results: Sequence[ImageResult]) -> list[list[int]]:
 
     by_bytes: dict[str, int] = {}
     by_hash: dict[int, int] = {}
-    for at, result in enumerate(results):
-        if result.record.file.sha256 and isinstance(result.outcome, Assessed):
-            join(by_bytes.setdefault(result.record.file.sha256, at), at)
-        number = _number(result.record.phash)
+    for at, (sha256, phash) in enumerate(pictures):
+        if sha256:
+            join(by_bytes.setdefault(sha256, at), at)
+        number = _number(phash)
         if number is not None:
             join(by_hash.setdefault(number, at), at)
     for one, other in _close_pairs(by_hash):
         join(by_hash[one], by_hash[other])
     groups: dict[int, list[int]] = defaultdict(list)
-    for at in range(len(results)):
+    for at in range(len(pictures)):
         groups[root(at)].append(at)
     return [members for members in groups.values() if len(members) > 1]
 

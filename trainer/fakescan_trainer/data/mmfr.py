@@ -64,7 +64,7 @@ def read_records(path: Path, root: Path | None = None) -> list[Record]:
     records, faults = [], []
     for number, row in enumerate(rows):
         try:
-            record = _record(row)
+            record = parse_record(row)
             if not (base / record.image).is_file():
                 raise ValueError(f"no image at {record.image}")
             records.append(record)
@@ -76,8 +76,15 @@ def read_records(path: Path, root: Path | None = None) -> list[Record]:
     return records
 
 
-def _record(row: dict[str, Any]) -> Record:
-    """One record, or ValueError that says what is wrong with it."""
+def parse_record(row: dict[str, Any]) -> Record:
+    """One record.
+
+    Args:
+        row: as it stands in the file.
+
+    Raises:
+        ValueError: what is wrong with it; KeyError, TypeError and IndexError where its shape is.
+    """
     turns: Sequence[dict[str, str]] = row["conversations"]
     if [turn["from"] for turn in turns] != ["human", "gpt"]:
         raise ValueError("conversations must be one human and one gpt turn")

@@ -1,0 +1,54 @@
+"""``fakescan data review``: experts accept, edit or reject annotations, in a page that only this machine serves."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fakescan.cli.data_options import Data, Root
+from fakescan.cli.exits import one_line, say
+from fakescan.cli.scan_options import Debug
+
+
+def review(
+    data: Data,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="Decisions (.jsonl); it is only added to.")
+    ],
+    root: Root = None,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port on this machine; 0 takes a free one.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    debug: Debug = False,
+) -> None:
+    """Review annotations in the browser; fakescan data compile --reviewed FILE applies the decisions.
+
+    The page is served to this machine only, under an address that nobody can guess. Ctrl-C ends it.
+
+    Example: [bold]fakescan data review photos/annotations.jsonl -o photos/reviewed.jsonl[/bold]
+    """
+    from fakescan.reports.templates import read_template, template_roots
+    from fakescan_trainer.data.facts import Reencoder
+    from fakescan_trainer.data.review import PICTURE_PX, ReviewDesk, ReviewServer
+    from fakescan_trainer.data.samples import read_sound
+
+    listing = read_sound(data, root)
+    roots = template_roots()
+    assets = {suffix: read_template(roots, f"review/review.{suffix}") for suffix in ("html", "css", "js", "svg")}
+    with Reencoder(listing.root, PICTURE_PX) as pictures:
+        desk = ReviewDesk(listing.samples, output, pictures)
+        with ReviewServer(desk, assets, port) as server:
+            typer.echo(server.url)
+            say("the address above is for you alone; Ctrl-C ends the review")
+            if browser:
+                webbrowser.open(server.url)
+            try:
+                server.serve_forever(poll_interval=0.2)
+            except KeyboardInterrupt:
+                say("ended")
+        counts = ", ".join(f"{number:,} {name}" for name, number in sorted(desk.counts().items()))
+        typer.echo(one_line(f"{output}: {counts}"))
