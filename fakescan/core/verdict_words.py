@@ -19,6 +19,8 @@ VERY_LIKELY = "Very likely AI-generated"
 NO_SIGN = "No sign of AI generation found"
 NO_SIGN_BY_MODEL = "No sign of AI generation found by the model alone"
 INCONCLUSIVE = "Inconclusive"
+NOT_HOLDING = "The verdict does not hold"
+"""How the reason begins where other encodings of the picture make it inconclusive."""
 
 _VERY_LIKELY_FROM = 0.95
 _MAX_NAME_LENGTH = 60
@@ -182,7 +184,7 @@ def _unsteady_sentence(steady: Steadiness) -> str:
     how = f"{steady.opposite} of {tried} times it is taken {other}"
     if not steady.opposite:
         how = f"in {tried - steady.kept} of {tried} no side is taken any more"
-    return f"The verdict does not hold: when the same picture is encoded anew, {how} (from {low} to {high})."
+    return f"{NOT_HOLDING}: when the same picture is encoded anew, {how} (from {low} to {high})."
 
 
 def _steady_sentence(steady: Steadiness) -> str:

@@ -64,7 +64,7 @@ _MARK_WORDS: Mapping[str, str] = {
     "prompt": "Prompt found in the file",
     "same": "Same picture as another file",
     "cut": "Text not finished by the model",
-    "flips": "Verdict flips under another encoding",
+    "flips": "Another verdict under another encoding",
     "contradicted": "Text contradicted by a check",
 }
 

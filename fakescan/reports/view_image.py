@@ -255,7 +255,7 @@ def _intro(prediction: Prediction, checked: bool) -> str:
     """How to read the model's text: whether it was free or written for a side, and whether it was checked."""
     told = "Nobody has checked these words against the picture."
     if checked:
-        told = "Some of its sentences were checked, see below; the others were not."
+        told = "Its sentences were checked, see below."
     return f"{stages_introduction(prediction)} {told}"
 
 

@@ -118,7 +118,7 @@ const panel = (() => {
   const claims = (view) =>
     view.claims.length
       ? [
-          quiet("Sentences that were checked:"),
+          quiet("Sentence by sentence. A mark says what a check found, not whether the sentence is true of the picture:"),
           h(
             "ol",
             { class: "claims" },
@@ -129,7 +129,15 @@ const panel = (() => {
                 h("q", null, bdi(claim.text)),
                 " ",
                 h("span", { class: "mark" }, claim.word),
-                h("span", { class: "note" }, claim.note, claim.change && ` With this hidden, the number moves by ${claim.change}.`),
+                h(
+                  "span",
+                  { class: "note" },
+                  claim.attribute && `${claim.attribute}. `,
+                  claim.speaks_for && !claim.attribute && `Argues for ${claim.speaks_for}. `,
+                  claim.note,
+                  claim.change && ` With the parts that it depends on hidden, the number moves by ${claim.change}.`,
+                  claim.text_change && ` Without the sentence, the number after the text moves by ${claim.text_change}.`,
+                ),
               ),
             ),
           ),
@@ -192,7 +200,7 @@ const panel = (() => {
     shown.addEventListener("change", () => over.classList.toggle("bare", !shown.checked));
     made.append(
       h("p", { class: "mine scripted" }, h("label", null, shown, " show where the score reacts")),
-      quiet("Dashed boxes, numbered like the checked sentences: hiding such a part moves the number. That is where the score reacts, no proof of anything there."),
+      quiet("Dashed boxes, numbered like the sentences under “What the model says it saw”: hiding such a part moves the number. That is where the score reacts, no proof of anything there."),
     );
   };
 
