@@ -178,6 +178,17 @@ const panel = (() => {
     );
   };
 
+  const decision = (view) =>
+    view.decision
+      ? part(
+          "What an examiner decided",
+          h("p", { class: view.decision.differs ? "flag" : null }, view.decision.differs && shape("conflict"), h("span", null, h("b", null, view.decision.word), view.decision.differs && " (the machine took the other side)")),
+          view.decision.by && quiet(bdi(view.decision.by)),
+          view.decision.note && h("p", { class: "said" }, bdi(view.decision.note)),
+          quiet("A person’s decision, beside the machine’s verdict and never in its place. The name is what was typed."),
+        )
+      : [];
+
   const same = (view) =>
     view.same.length
       ? part(
@@ -266,6 +277,7 @@ const panel = (() => {
         image.conflict && h("p", { class: "flag" }, shape("conflict"), "Contradiction"),
         h(levels[0], { id: title, class: "title", tabindex: printed ? null : "-1" }, bdi(image.path)),
         view.failure ? failure(view) : [number(view), reasons(view)],
+        decision(view),
         evidence(view, image),
         view.failure ? [] : [stages(view), stability(view)],
         part("The file", rows(view.facts)),

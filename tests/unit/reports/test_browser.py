@@ -15,6 +15,7 @@ import pytest
 
 from fakescan.core.checked import Claim, ClaimMark, Region, Rescored
 from fakescan.core.records import Evidence, ImageResult, Label, Scan, Stage, Supports
+from fakescan.reports.decided import Decided
 from fakescan.reports.escape import visible
 from fakescan.reports.html import HtmlRenderer
 from fakescan.reports.view_image import anchor
@@ -574,3 +575,27 @@ def test_of_many_chips_the_rare_ones_wait_behind_a_button(
     opened.page.reload()
     assert chips.count() == 7
     assert opened.shown() == ["9.jpg"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_examiner_s_decision_is_shown_beside_the_verdict(
+    browser: Any, press_scan: Scan, tmp_path: Path, scheme: str
+) -> None:
+    path, attack = "stall/market.jpg", "<img src=x onerror=alert(1)>"
+    decisions = {path: Decided("real", f"Anna {attack}", "2026-03-01T12:00:00Z", attack)}
+    target = tmp_path / "report.html"
+    HtmlRenderer(decisions=decisions).write(press_scan, target)
+    page = browser.new_page(color_scheme=scheme)
+    opened = Opened(page)
+    page.on("console", lambda message: opened.complaints.append(message.text))
+    page.on("dialog", opened.dismiss)
+    page.goto(f"{target.as_uri()}#{anchor(path)}")
+    text = page.inner_text(".opened")
+    assert "Not AI-generated (the machine took the other side)" in text
+    assert f"Anna {attack}, 2026-03-01T12:00:00Z" in text
+    assert violations(opened) == []
+    opened.press("Escape")
+    page.click(opened.chip("overruled"))
+    assert opened.shown() == [path]
+    assert opened.complaints == []
+    page.close()
