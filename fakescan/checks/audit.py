@@ -197,7 +197,8 @@ def _depends_on(item: Statement, seen: Sequence[tuple[Region, _Look]], whole: _L
     """The cells that a sentence depends on, the most important first."""
     if whole.likelihoods:
         told = whole.likelihoods[item.place]
-        weights = [(told - look.likelihoods[item.place], cell) for cell, look in seen]
+        # Rounded, so that the noise of another batch size chooses no other cells.
+        weights = [(round(told - look.likelihoods[item.place], 4), cell) for cell, look in seen]
         least = _LEAST_DROP
     else:
         sign = _expected(item)
@@ -248,6 +249,8 @@ def _from_picture(item: Statement, tied: Tied | None, whole: _Look | None) -> Cl
         numbers += f", and to {shown(whole.p_fake + tied.by_lot)} with as many other parts, drawn by lot, hidden"
     reacts = abs(tied.change) >= LEAST_MOVE and abs(tied.change) > abs(control)
     mark, told = ClaimMark.UNSUPPORTED, "The score hardly reacts to the parts that this depends on"
+    if not reacts and abs(tied.change) >= LEAST_MOVE:
+        told = "The score reacts to the parts that this depends on no more than to others"
     if sign == 0:
         mark, told = ClaimMark.NOT_CHECKABLE, "It cannot be told for which side this speaks"
     elif reacts and sign * tied.change > 0:

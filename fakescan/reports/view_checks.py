@@ -109,4 +109,6 @@ _SIDES: Mapping[Label | None, str] = {Label.FAKE: "AI generation", Label.REAL: "
 
 
 def _moved(change: float | None) -> str:
-    return "" if change is None else f"{change:+.2f}"
+    if change is None:
+        return ""
+    return f"{change:+.2f}" if abs(change) >= 0.005 else "less than 0.01"

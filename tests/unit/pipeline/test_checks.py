@@ -98,7 +98,7 @@ def test_a_run_that_goes_on_keeps_its_checks(pictures: Path, tmp_path: Path) -> 
     options.update(audit=False, stability=0)
     third = fakescan.run_scan(pictures, engine=plain, resume=True, **options)
     assert sum(plain.batches) == 5
-    assert all(result.claims == result.stability == () for result in third.results)
+    assert all((result.claims, result.stability) == ((), ()) for result in third.results)
 
 
 def test_an_explanation_against_the_verdict_leads_the_reasons(pictures: Path) -> None:
