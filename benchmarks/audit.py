@@ -1,6 +1,6 @@
 """How faithful the model's explanations are: the audit (``scan --audit``) over labelled pictures.
 
-    python benchmarks/audit.py DATA [--per-label N] [--model DIR] [--json FILE]
+    python benchmarks/audit.py DATA [--per-label N] [--model DIR] [--json FILE]     (Ctrl-C: tables of what is done)
 
 DATA is a folder with folders ``real`` and ``fake`` anywhere below it. Three tables: the share of each mark among the
 sentences, by label; the parts of the picture that a sentence depends on against as many others drawn by lot, both
@@ -64,7 +64,12 @@ def main() -> None:
     given = parser.parse_args()
     engine = fakescan.load_engine(model=given.model, device=given.device)
     started = time.perf_counter()
-    pictures = list(audited(engine, chosen(given.data, given.per_label)))
+    pictures: list[Picture] = []
+    try:
+        for picture in audited(engine, chosen(given.data, given.per_label)):
+            pictures.append(picture)
+    except KeyboardInterrupt:
+        print("stopped: the tables are about what was done until then")
     figures = {**summary(pictures), "seconds_a_picture": (time.perf_counter() - started) / max(1, len(pictures))}
     print(table(figures))
     if given.json:
