@@ -110,6 +110,10 @@ class Settings(TypedDict, total=False):
     """File or folder of certificates whose signatures are believed, ``none``, or None: the downloaded list."""
     threshold: float | None
     """Call fake from this probability on."""
+    stability: int
+    """In how many other encodings each picture is scored again, at most 7."""
+    audit: bool
+    """Whether the sentences of the model's text are checked."""
     device: str
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     dtype: str

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TextIO, runtime_checkable
 
+from fakescan.core.checked import GivenText, Reread
 from fakescan.core.records import Calibration, Evidence, Failure, ModelIdentity, Prediction, Scan, ScoreKind, SourceFile
 from fakescan.core.views import Views
 
@@ -64,6 +65,22 @@ class SeesViews(Protocol):
     @property
     def views(self) -> Views:
         """The views."""
+
+
+@runtime_checkable
+class ReadsAgain(Protocol):
+    """An engine that can be given an answer to read again: without it an audit measures the picture's side only."""
+
+    def reread(self, images: Sequence[RgbImage], texts: Sequence[GivenText]) -> list[Reread | Failure]:
+        """Both scores and the likelihood of each sentence, with the text given instead of written.
+
+        Args:
+            images: at most ``batch_size`` of them.
+            texts: one for each.
+
+        Raises:
+            ModelError: when the fault would spoil every image.
+        """
 
 
 class EvidenceReader(Protocol):

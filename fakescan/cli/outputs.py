@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from fakescan.core.options import Redact
 from fakescan.core.records import Scan
-from fakescan.desk.redact import redact
+from fakescan.desk.redact import REMOVED, redact
 from fakescan.errors import ConfigError, ReportError
 from fakescan.reports import renderer_class
+from fakescan.reports.decided import Decided
 from fakescan.reports.judgement import Judgement, own_finding
 from fakescan.reports.previews import Renamed
 from fakescan.reports.thumbs import MAX_COUNT, MAX_COUNT_BESIDE, make_thumbnails
@@ -82,6 +83,7 @@ def write_all(
     redactions: Sequence[Redact] = (),
     judgement: Judgement | None = None,
     base: str | None = None,
+    decisions: Mapping[str, Decided] | None = None,
 ) -> Scan:
     """Write reports one after the other.
 
@@ -95,6 +97,7 @@ def write_all(
         redactions: what to leave out.
         judgement: which findings fail the check; None: what ``--fail-on`` says.
         base: folder that paths start at in formats that name files to other programs.
+        decisions: what people decided, by path.
 
     Returns:
         The scan as it was written, without what was left out.
@@ -105,12 +108,15 @@ def write_all(
     told = redact(scan, redactions)
     judged = _retold(judgement, scan, told) if judgement is not None else None
     start = None if Redact.PATHS in redactions else base
+    # Names of the files as the report tells them; previews are made by those on the disk.
+    names = {old.record.file.path: new.record.file.path for old, new in zip(scan.results, told.results, strict=True)}
+    decided = {names[path]: _shared(item, redactions) for path, item in (decisions or {}).items() if path in names}
     shown = {"thumbnails" in getattr(renderer_class(target.fmt), "accepts", ()) for target in targets}
 
     def write(target: Target, thumbnails: Mapping[str, bytes] | None) -> None:
         write_report(
             told, target.path, target.fmt, thumbnails=thumbnails, templates=templates, single_file=single_file,
-            judgement=judged, base=start,
+            judgement=judged, base=start, decisions=decided,
         )  # fmt: skip
 
     if not (pictures and True in shown) or Redact.THUMBS in redactions:
@@ -119,13 +125,17 @@ def write_all(
         return told
     inside = _inside(scan)
     most = MAX_COUNT if single_file or len(scan.results) <= MAX_COUNT else MAX_COUNT_BESIDE
-    # Previews are made by the names on the disk and shown under the names in the report.
-    names = {old.record.file.path: new.record.file.path for old, new in zip(scan.results, told.results, strict=True)}
     with make_thumbnails(inside, root=root, max_count=most) as previews:
         thumbnails = Renamed(previews, names)
         for target in targets:
             write(target, thumbnails)
     return told
+
+
+def _shared(decided: Decided, redactions: Sequence[Redact]) -> Decided:
+    """A decision that may travel: what was typed into a note cannot be searched for everything that was taken out."""
+    name = REMOVED if Redact.OWNER in redactions else decided.examiner
+    return replace(decided, examiner=name, note=REMOVED if redactions and decided.note else decided.note)
 
 
 def _retold(judgement: Judgement, scan: Scan, told: Scan) -> Judgement:

@@ -15,9 +15,12 @@ from fakescan.cli.check import read_check, tell
 from fakescan.cli.outputs import files_of, targets_of, write_all
 from fakescan.core.option_values import several
 from fakescan.core.options import Redact
+from fakescan.core.records import Scan
 from fakescan.core.schema import scan_to_json
+from fakescan.desk import review as reviews
 from fakescan.desk.redact import SHARE
 from fakescan.errors import ConfigError
+from fakescan.reports.decided import Decided
 from fakescan.reports.terminal import print_summary
 from fakescan.store.run_dir import load_scan
 
@@ -72,12 +75,24 @@ def report(
         redactions=SHARE if share else _redactions(redact or []),
         judgement=judgement,
         base=rules.base,
+        decisions=_decisions(source, scan),
     )
     if json:
         sys.stdout.write(scan_to_json(told))
     if not quiet:
         print_summary(scan, sys.stderr, reports=files_of(targets))
         tell(scan, judgement)
+
+
+def _decisions(source: Path, scan: Scan) -> dict[str, Decided]:
+    """The last decision about each file of a run, as ``fakescan review`` keeps them; other bytes have none."""
+    digests = {result.record.file.path: result.record.file.sha256 for result in scan.results}
+    recorded, _ = reviews.read(reviews.place_of(source))
+    return {
+        item.path: Decided(item.decision.value, item.examiner, item.at, item.note)
+        for item in reviews.latest(recorded)
+        if digests.get(item.path) == item.sha256
+    }
 
 
 def _redactions(given: Sequence[str]) -> tuple[Redact, ...]:

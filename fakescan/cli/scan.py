@@ -49,6 +49,8 @@ def scan(
     policy: flag.PolicyFlag = None,
     trust_list: flag.TrustList = None,
     threshold: flag.Threshold = None,
+    stability: flag.Stability = None,
+    audit: flag.Audit = None,
     seed: flag.Seed = None,
     outputs: flag.Outputs = None,
     json: flag.Json = False,

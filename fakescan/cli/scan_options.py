@@ -121,6 +121,24 @@ Threshold = Annotated[
     str | None,
     typer.Option("--threshold", metavar="P", help="Call fake from this probability on.", rich_help_panel=_HOW),
 ]
+Stability = Annotated[
+    str | None,
+    typer.Option(
+        "--stability",
+        metavar="N|all",
+        help="Score each picture again in N other encodings (at most 7); a verdict that does not hold is inconclusive.",
+        rich_help_panel=_HOW,
+    ),
+]
+Audit = Annotated[
+    bool | None,
+    typer.Option(
+        "--audit/--no-audit",
+        help="Check the sentences of the model's text: against the pixels, and by hiding what they speak of (slow).",
+        rich_help_panel=_HOW,
+        show_default=False,
+    ),
+]
 Seed = Annotated[str | None, typer.Option("--seed", metavar="N", help="Seed for --decode free.", rich_help_panel=_HOW)]
 Outputs = Annotated[
     list[str] | None,

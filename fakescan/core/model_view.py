@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from fakescan.core.checked import Steadiness
 from fakescan.core.records import Calibration, ImageKind, ScoreKind, Scores
 
 
@@ -26,6 +27,8 @@ class Doubt(StrEnum):
     """No logits were read."""
     TEXT = "text"
     """Its own text, written freely, concludes the other side."""
+    UNSTEADY = "unsteady"
+    """Its side changes when the picture is encoded anew."""
     SCOPE = "scope"
     """The kind of picture is none that it was measured on."""
 
@@ -50,3 +53,5 @@ class ModelView:
     """Which should have decided."""
     kind: ImageKind | None
     """What sort of picture it is."""
+    steadiness: Steadiness | None = None
+    """What the picture's other encodings say; None when none was tried."""

@@ -105,6 +105,22 @@ def optional_count(value: object) -> int | None:
     return None if value is None else count(value)
 
 
+def count_up_to(most: int) -> Reader:
+    """A reader of a whole number from 0 to a limit; ``all`` is the limit.
+
+    Args:
+        most: the limit.
+    """
+
+    def read(value: object) -> int:
+        number = most if value == "all" else _integer(value)
+        if number is None or not 0 <= number <= most:
+            _refuse(value, f"all or a whole number from 0 to {most}")
+        return number
+
+    return read
+
+
 def auto_or_count(value: object) -> int | None:
     """A whole number from 1 on; ``auto`` is None."""
     if value is None or value == "auto":

@@ -17,6 +17,9 @@ from fakescan.core.policy import Policy
 from fakescan.core.records import Label, ScoreKind
 from fakescan.errors import ConfigError
 
+MAX_ENCODINGS = 7
+"""How many ways to encode a picture anew there are (``intake/encodings.py``)."""
+
 
 class Reasoning(StrEnum):
     """Which images get text."""
@@ -140,6 +143,10 @@ class ScanOptions:
     """File or folder of certificates whose signatures are believed, ``none``, or None: the downloaded list."""
     threshold: float | None = None
     """At or above: fake; None: the calibrated threshold."""
+    stability: int = 0
+    """In how many other encodings each picture is scored again; 0: in none."""
+    audit: bool = False
+    """Whether the sentences of the model's text are checked."""
     run_dir: str | None = None
     """Folder of the journal and the JSON report; None: a new one in the user's cache."""
     resume: bool = False
@@ -217,6 +224,8 @@ _READERS: Mapping[str, read.Reader] = {
     "policy": read.choice(Policy),
     "trust_list": read.optional_text,
     "threshold": read.optional_share,
+    "stability": read.count_up_to(MAX_ENCODINGS),
+    "audit": read.flag,
     "run_dir": read.optional_text,
     "resume": read.flag,
     "limit": read.optional_count,
@@ -280,6 +289,8 @@ def contradictions(options: ScanOptions) -> list[str]:
     faults = []
     if options.reasoning is Reasoning.NONE and options.decode is Decode.FREE:
         faults.append("decode free and reasoning none contradict each other: without text there is nothing to draw")
+    if options.audit and options.reasoning is Reasoning.NONE:
+        faults.append("audit and reasoning none contradict each other: without text there is nothing to check")
     if options.dtype is DType.INT8 and options.device not in ("auto", "cpu"):
         faults.append(f"dtype int8 and device {options.device} contradict each other: dynamic int8 runs on a CPU only")
     return faults

@@ -13,6 +13,7 @@ from enum import StrEnum
 from fakescan.core import verdict_words
 from fakescan.core.answer import concluded
 from fakescan.core.calibration import calibration_of, probability, side
+from fakescan.core.checked import Rescored, Steadiness, steadiness
 from fakescan.core.model_view import Doubt, ModelSide, ModelView
 from fakescan.core.provenance import AI_MARKS, Found, Provenance, provenance_of
 from fakescan.core.records import (
@@ -108,15 +109,22 @@ class Judge:
     threshold: float | None = None
     """The user's threshold, or None for the calibrated one."""
 
-    def assess(self, prediction: Prediction, evidence: Sequence[Evidence], kind: ImageKind | None) -> Assessed:
+    def assess(
+        self,
+        prediction: Prediction,
+        evidence: Sequence[Evidence],
+        kind: ImageKind | None,
+        stability: Sequence[Rescored] = (),
+    ) -> Assessed:
         """The verdict on one image.
 
         Args:
             prediction: what the model said.
             evidence: what the file says.
             kind: what sort of picture it is, or None when unknown.
+            stability: the picture under other encodings, as ``rescored`` gives them.
         """
-        view = self.view(prediction, kind)
+        view = self.view(prediction, kind, stability)
         provenance = provenance_of(evidence)
         cell = look_up(self.policy, provenance, view.side)
         basis = tuple(part for part in cell.basis if part != "model" or view.p_fake is not None)
@@ -132,17 +140,40 @@ class Judge:
         verdict = Verdict(cell.label, view.p_fake, view.calibration.threshold, basis, reasons, headline)
         return Assessed(prediction, view.scores, verdict)
 
-    def view(self, prediction: Prediction, kind: ImageKind | None) -> ModelView:
+    def rescored(self, encoding: str, p_fake: float) -> Rescored:
+        """A number of another encoding with the label that it alone would give today.
+
+        Args:
+            encoding: what was done to the picture, in words.
+            p_fake: P(fake) before any text.
+        """
+        return Rescored(encoding, p_fake, side(p_fake, self.scale(ScoreKind.BEFORE)))
+
+    def triaged(self, prediction: Prediction) -> float | None:
+        """P(fake) before any text, or None when it was not computed.
+
+        Args:
+            prediction: what the model said.
+        """
+        return probability(prediction.before, self.scale(ScoreKind.BEFORE))
+
+    def scale(self, which: ScoreKind) -> Calibration:
+        """How a score becomes a probability and a label in this run.
+
+        Args:
+            which: the score.
+        """
+        return calibration_of(which, self.calibrations, self.model.temperature, self.threshold)
+
+    def view(self, prediction: Prediction, kind: ImageKind | None, stability: Sequence[Rescored] = ()) -> ModelView:
         """The model's side of the table: which score decides, and what it says.
 
         Args:
             prediction: what the model said.
             kind: what sort of picture it is, or None when unknown.
+            stability: the picture under other encodings.
         """
-        scaled = {
-            which: calibration_of(which, self.calibrations, self.model.temperature, self.threshold)
-            for which in ScoreKind
-        }
+        scaled = {which: self.scale(which) for which in ScoreKind}
         values = {
             ScoreKind.BEFORE: probability(prediction.before, scaled[ScoreKind.BEFORE]),
             ScoreKind.AFTER: probability(prediction.after, scaled[ScoreKind.AFTER]),
@@ -152,6 +183,9 @@ class Judge:
         used = other if values[wanted] is None and values[other] is not None else wanted
         calibration, p_fake = scaled[used], values[used]
         taken, doubt = _side_of_model(p_fake, calibration, prediction, in_scope=_in_scope(kind, calibration))
+        steady = self._steadiness(values[ScoreKind.BEFORE], scaled[ScoreKind.BEFORE], stability)
+        if steady and steady.flips and doubt is None:
+            taken, doubt = ModelSide.INCONCLUSIVE, Doubt.UNSTEADY
         return ModelView(
             side=taken,
             doubt=doubt,
@@ -161,7 +195,17 @@ class Judge:
             scores=Scores(values[ScoreKind.BEFORE], values[ScoreKind.AFTER], used),
             wanted=wanted,
             kind=kind,
+            steadiness=steady,
         )
+
+    def _steadiness(
+        self, p_before: float | None, scale: Calibration, stability: Sequence[Rescored]
+    ) -> Steadiness | None:
+        """Labels are told anew: a threshold may have changed since an earlier run that is gone on with."""
+        if p_before is None:
+            return None
+        told = [self.rescored(item.encoding, item.p_fake) for item in stability]
+        return steadiness(side(p_before, scale), p_before, told)
 
 
 def look_up(policy: Policy, provenance: Provenance, model_side: ModelSide) -> Cell:

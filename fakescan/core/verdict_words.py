@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fakescan.core.calibration import NOT_CALIBRATED, likelihood, shown
+from fakescan.core.checked import Steadiness
 from fakescan.core.model_view import Doubt, ModelSide, ModelView
 from fakescan.core.provenance import AI_MARKS, Found, Provenance
 from fakescan.core.records import ImageKind, Label, Prediction, Reason, ScoreKind
@@ -18,6 +19,8 @@ VERY_LIKELY = "Very likely AI-generated"
 NO_SIGN = "No sign of AI generation found"
 NO_SIGN_BY_MODEL = "No sign of AI generation found by the model alone"
 INCONCLUSIVE = "Inconclusive"
+NOT_HOLDING = "The verdict does not hold"
+"""How the reason begins where other encodings of the picture make it inconclusive."""
 
 _VERY_LIKELY_FROM = 0.95
 _MAX_NAME_LENGTH = 60
@@ -150,6 +153,8 @@ def _model_reasons(view: ModelView) -> Iterator[Reason]:
     if view.p_fake is not None and view.scores.used is not view.wanted:
         missing, used = _WHEN[view.wanted], _WHEN[view.scores.used]
         yield Reason("policy", f"The score {missing} should decide but was not computed; the one {used} decided.")
+    if view.steadiness is not None and view.p_fake is not None and view.doubt is not Doubt.UNSTEADY:
+        yield Reason("model", _steady_sentence(view.steadiness))
 
 
 def _model_sentence(view: ModelView) -> str:
@@ -164,11 +169,31 @@ def _model_sentence(view: ModelView) -> str:
         number, words = f"P(AI-generated) {number} {when}", likelihood(view.p_fake)
     else:
         number, words = f"score for AI generation {number} {when}", NOT_CALIBRATED
+    if view.doubt is Doubt.UNSTEADY and view.steadiness is not None:
+        return f"{_unsteady_sentence(view.steadiness)} As it is: {number}{'' if view.calibrated else f' ({words})'}."
     if view.doubt is Doubt.BAND:
         low, high = view.calibration.inconclusive_band
         beside = "" if view.calibrated else f" ({NOT_CALIBRATED})"
         return f"The model decides nothing: {number}{beside}, inside the band from {low:.2f} to {high:.2f}."
     return f"The model's {number} ({words})."
+
+
+def _unsteady_sentence(steady: Steadiness) -> str:
+    other = {Label.FAKE: "for not AI-generated", Label.REAL: "for AI-generated"}[steady.own]
+    low, high, tried = shown(steady.low), shown(steady.high), steady.tried
+    how = f"{steady.opposite} of {tried} times it is taken {other}"
+    if not steady.opposite:
+        how = f"in {tried - steady.kept} of {tried} no side is taken any more"
+    return f"{NOT_HOLDING}: when the same picture is encoded anew, {how} (from {low} to {high})."
+
+
+def _steady_sentence(steady: Steadiness) -> str:
+    low, high, tried = shown(steady.low), shown(steady.high), steady.tried
+    times = "once" if tried == 1 else f"in {tried} ways"
+    kept = "keeps" if steady.kept == tried else f"keeps in {steady.kept} of {tried}"
+    return (
+        f"Encoded anew {times}, the score before any text goes from {low} to {high} and {kept} its side of the limits."
+    )
 
 
 def _context(provenance: Provenance) -> Iterator[Reason]:
@@ -217,6 +242,7 @@ def _why(basis: tuple[str, ...], provenance: Provenance, view: ModelView, *, con
         Doubt.SCOPE: "outside what this model was measured on.",
         Doubt.NO_SCORE: "the model gave no score.",
         Doubt.TEXT: "the model's own text concludes the other side than its score.",
+        Doubt.UNSTEADY: "the verdict does not hold when the picture is encoded anew.",
     }
     return doubts.get(view.doubt or Doubt.BAND, "the model's score lies where it takes no side.")
 

@@ -127,6 +127,9 @@ def _replace_in_row(row: _Json, marks: Mapping[str, str]) -> None:
         item["value"] = _replaced(item["value"], marks)
     for part in ("error", "stages"):
         row[part] = _replaced(row[part], marks)
+    for claim in row.get("claims", []):
+        for part in ("text", "note"):
+            claim[part] = _replaced(claim[part], marks)
 
 
 def _replaced(value: Any, marks: Mapping[str, str]) -> Any:

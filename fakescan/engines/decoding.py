@@ -31,12 +31,15 @@ class Sequences:
         self.last = torch.empty(0)
         """Hidden state at the last real position of each row, (B, D)."""
 
-    def append(self, pieces: Sequence[Sequence[int]], visual: torch.Tensor | None = None) -> None:
+    def append(self, pieces: Sequence[Sequence[int]], visual: torch.Tensor | None = None) -> torch.Tensor:
         """One forward pass over a piece a row, left-padded to the longest.
 
         Args:
             pieces: token ids; placeholders of the image among them where ``visual`` is given.
             visual: (B, P, D) visual tokens.
+
+        Returns:
+            Hidden states (B, L, D); those of a row's own tokens are the last ones.
         """
         width = max(len(piece) for piece in pieces)
         ids = torch.zeros(len(pieces), width, dtype=torch.long)
@@ -45,9 +48,32 @@ class Sequences:
             if piece:
                 ids[row, width - len(piece) :] = torch.tensor(list(piece))
                 mask[row, width - len(piece) :] = 1
-        self._forward(ids.to(self.device), mask.to(self.device), visual)
+        return self._forward(ids.to(self.device), mask.to(self.device), visual)
 
-    def _forward(self, ids: torch.Tensor, mask: torch.Tensor, visual: torch.Tensor | None) -> None:
+    def append_read(self, pieces: Sequence[Sequence[int]]) -> list[list[float]]:
+        """As ``append``, for text; returns the log-probability of each row's tokens, in nats.
+
+        Args:
+            pieces: token ids.
+        """
+        first = self.last
+        if not any(pieces):
+            return [[] for _ in pieces]
+        hidden = self.append(pieces)
+        found = []
+        for row, piece in enumerate(pieces):  # row by row: the logits of all of them at once are large
+            # A token is predicted from the position before it: the first from where the row stood.
+            own = hidden[row, hidden.shape[1] - len(piece) :]
+            states = torch.cat([first[row : row + 1], own[:-1]]) if piece else own
+            logits = self.llava.lm_head(states).float().log_softmax(-1)
+            ids = torch.tensor(list(piece), dtype=torch.long, device=self.device)
+            found.append(logits.gather(1, ids[:, None])[:, 0].tolist())
+        # A row without tokens of its own stands where it stood.
+        empty = torch.tensor([not piece for piece in pieces], device=self.device)
+        self.last = torch.where(empty[:, None], first, self.last)
+        return found
+
+    def _forward(self, ids: torch.Tensor, mask: torch.Tensor, visual: torch.Tensor | None) -> torch.Tensor:
         lengths = self.mask.sum(1, keepdim=True)
         positions = (lengths + mask.cumsum(1) - 1).clamp_min(0)
         self.mask = torch.cat([self.mask, mask], 1)
@@ -55,7 +81,9 @@ class Sequences:
             input_ids=ids, attention_mask=self.mask, position_ids=positions, past_key_values=self.cache, use_cache=True,
             mm_encoder_outputs=None if visual is None else encoder_outputs(visual),
         )  # fmt: skip
-        self.last = outputs.last_hidden_state[:, -1]
+        hidden: torch.Tensor = outputs.last_hidden_state
+        self.last = hidden[:, -1]
+        return hidden
 
     def rewind(self, length: int) -> None:
         """Forget everything after the first ``length`` positions."""

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from PIL import Image
 
 from fakescan.core.answer import SUMMARY_TEXT, close_tag, open_tag, parse_answer, wrapped
 from fakescan.core.calibration import calibration_of, probability, rounded, side
+from fakescan.core.checked import GivenText, Reread
 from fakescan.core.records import Calibration, Failure, Label, LogitPair, ModelIdentity, Prediction, ScoreKind, Stage
 from fakescan.core.views import Views
 from fakescan.engines.choosing import Greedy, Sampler
 from fakescan.engines.decoding import Sequences
 from fakescan.engines.device import Placement
 from fakescan.engines.int8 import quantise_linears
+from fakescan.engines.rereading import read_again
 from fakescan.errors import ModelError
 from fakescan.model.build import image_embeddings, tower_features, visual_tokens
 from fakescan.model.checkpoints.ours import LoadedModel
@@ -31,6 +33,8 @@ from fakescan.model.images import stacked, views_of
 from fakescan.model.mapper import derive_anchors, locate
 from fakescan.model.prompt import TEMPLATES, build_prompt
 from fakescan.protocols import RgbImage
+
+Answer = TypeVar("Answer")
 
 CAPTION_LIMIT_TOKENS = 90
 """The longest training caption has about 80 tokens."""
@@ -114,11 +118,25 @@ class PlainEngine:
         Raises:
             ModelError: the device failed in a way that would spoil every image.
         """
-        done: list[Prediction | Failure] = []
+        return self._in_parts(images, lambda part, _: self._batch(part, reasoning=reasoning))
+
+    def reread(self, images: Sequence[RgbImage], texts: Sequence[GivenText]) -> list[Reread | Failure]:
+        """Both scores and the likelihood of each sentence, with the text given instead of written.
+
+        Raises:
+            ModelError: the device failed in a way that would spoil every image.
+        """
+        return self._in_parts(images, lambda part, done: self._reread(part, texts[done : done + len(part)]))
+
+    def _in_parts(
+        self, images: Sequence[RgbImage], answer: Callable[[Sequence[RgbImage], int], Sequence[Answer | Failure]]
+    ) -> list[Answer | Failure]:
+        """Answers part by part; ``answer`` is told the pictures of a part and how many came before it."""
+        done: list[Answer | Failure] = []
         while len(done) < len(images):
             part = images[len(done) : len(done) + self._size]
             try:
-                done += self._batch(part, reasoning=reasoning)
+                done += answer(part, len(done))
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise ModelError(
@@ -146,13 +164,8 @@ class PlainEngine:
     @torch.inference_mode()
     def _batch(self, images: Sequence[RgbImage], *, reasoning: bool) -> list[Prediction | Failure]:
         started = time.perf_counter()
-        prep = self.info.preprocessing
-        views = [view for image in images for view in views_of(cast(Image.Image, image.image), image.views, prep)]
-        pixels = stacked(views, prep)
-        features = tower_features(self.llava, pixels.to(self.placement.device, self.placement.dtype))
-        visual = image_embeddings(self.llava, features, len(prep.views))
         sequences = Sequences(self.llava, len(images))
-        sequences.append([self.prompt.head] * len(images), visual)
+        sequences.append([self.prompt.head] * len(images), self._visual(images))
         prompt_length = sequences.mask.shape[1]
         sequences.append([self.prompt.before] * len(images))
         predictions = [
@@ -165,6 +178,20 @@ class PlainEngine:
             predictions = write(sequences, predictions, [image.sha256 for image in images])
         share = (time.perf_counter() - started) / len(images)
         return [replace(rounded(prediction), elapsed_s=share) for prediction in predictions]
+
+    @torch.inference_mode()
+    def _reread(self, images: Sequence[RgbImage], texts: Sequence[GivenText]) -> list[Reread]:
+        classes = (self.anchors.real_id, self.anchors.fake_id)
+        sequences = Sequences(self.llava, len(images))
+        return read_again(sequences, self._visual(images), texts, self.prompt, self.tokenizer, classes)
+
+    def _visual(self, images: Sequence[RgbImage]) -> torch.Tensor:
+        """Visual tokens of all views, (B, P, D)."""
+        prep = self.info.preprocessing
+        views = [view for image in images for view in views_of(cast(Image.Image, image.image), image.views, prep)]
+        pixels = stacked(views, prep)
+        features = tower_features(self.llava, pixels.to(self.placement.device, self.placement.dtype))
+        return image_embeddings(self.llava, features, len(prep.views))
 
     def _pairs(self, sequences: Sequences, indices: Sequence[int]) -> list[LogitPair]:
         values = sequences.logits_of([self.anchors.real_id, self.anchors.fake_id]).tolist()

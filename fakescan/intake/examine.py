@@ -17,6 +17,7 @@ from fakescan.core.views import Views
 from fakescan.intake import identify
 from fakescan.intake.decode import DecodedImage, decode, out_of_memory
 from fakescan.intake.limits import Limits
+from fakescan.intake.prepare import Prepared
 from fakescan.intake.read import checked, read_file
 from fakescan.protocols import EvidenceReader
 
@@ -80,6 +81,8 @@ class Examined:
     """Why there is no picture."""
     timings_s: Mapping[str, float] = field(default_factory=dict)
     """Seconds by step: ``read``, ``evidence``, ``decode``."""
+    prepared: Prepared | None = None
+    """What checks need of the whole picture; None where none are wanted, or ``image`` still is the whole picture."""
 
 
 class Examination:

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
+from fakescan.checks.audit import contradiction
 from fakescan.core.calibration import is_sound, rounded
+from fakescan.core.checked import Claim, Rescored
 from fakescan.core.environment import environment
 from fakescan.core.options import Decode, Reasoning, ScanOptions
 from fakescan.core.policy import Judge
-from fakescan.core.records import Assessed, Evidence, Failure, ImageRecord, ImageResult, Label, Prediction
+from fakescan.core.records import Assessed, Failure, ImageResult, Label, Prediction
 from fakescan.core.result_schema import MODEL_STEP
 from fakescan.core.schema import calibration_to_dict
 from fakescan.core.views import Views
 from fakescan.errors import ModelError
 from fakescan.intake.decode import DecodedImage
 from fakescan.intake.examine import Examined
+from fakescan.intake.prepare import Prepared, prepare
+from fakescan.pipeline.checking import check_stability, check_text
+from fakescan.pipeline.sources import wanted_by
+from fakescan.pipeline.waiting import Group, Waiting, pixels_waiting
 from fakescan.protocols import Engine, SeesViews
 from fakescan.store.journal import Journal, run_key
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A file on its way to a result; holds no picture."""
-
-    record: ImageRecord
-    evidence: tuple[Evidence, ...]
-    timings_s: Mapping[str, float]
-
-    def result(self, outcome: Assessed | Failure) -> ImageResult:
-        return ImageResult(self.record, self.evidence, outcome, self.timings_s)
-
-
-@dataclass(slots=True)
-class _Group:
-    """A picture for the model, and every file that holds the same bytes."""
-
-    image: DecodedImage
-    files: list[_Waiting]
-    triage: Prediction | None = None
-
 
 _PIXELS = "srgb"
 """How decoded pixels are brought to the model; another word where a change of that gives other answers."""
@@ -74,8 +58,8 @@ class Line:
         self._engine: Engine | None = None
         self._judge: Judge | None = None
         self._key = ""
-        self._first: dict[str, _Group] = {}
-        self._second: dict[str, _Group] = {}
+        self._first: dict[str, Group] = {}
+        self._second: dict[str, Group] = {}
 
     @property
     def batch_size(self) -> int:
@@ -96,7 +80,7 @@ class Line:
         Yields:
             The results that this completes, of this file or of others; they are in the journal.
         """
-        waiting = _Waiting(examined.record, examined.evidence, examined.timings_s)
+        waiting = Waiting(examined.record, examined.evidence, examined.timings_s)
         if examined.image is None:
             yield self._kept([waiting.result(examined.failure or _nothing_decoded())])
             return
@@ -106,11 +90,12 @@ class Line:
         if group is not None:
             group.files.append(waiting)
             return
-        known = self._journal.prediction(digest, self._key)
-        if known is not None:
-            yield self._kept([self._assessed(waiting, replace(known, elapsed_s=0.0))])
+        known = self._journal.known(digest, self._key)
+        if known is not None and isinstance(known.outcome, Assessed):
+            prediction = replace(known.outcome.prediction, elapsed_s=0.0)
+            yield self._kept([self._assessed(waiting, prediction, known.stability, known.claims)])
             return
-        self._first[digest] = _Group(_kept_of(examined.image, self.views), [waiting])
+        self._first[digest] = self._group(examined.image, examined.prepared, waiting)
         yield from self._run_full(max(1, engine.batch_size))
 
     def finish(self) -> Iterator[list[ImageResult]]:
@@ -125,36 +110,46 @@ class Line:
     def _run_full(self, at_least: int) -> Iterator[list[ImageResult]]:
         """Run the batches that hold ``at_least`` pictures, the first look before the second."""
         for groups, look in ((self._first, self._first_look), (self._second, self._second_look)):
-            if len(groups) >= at_least or _pixels(groups) > _MAX_PIXELS:
+            if len(groups) >= at_least or pixels_waiting(groups.values()) > _MAX_PIXELS:
                 results = list(look(self._take(groups)))
                 if results:
                     yield self._kept(results)
 
-    def _take(self, groups: dict[str, _Group]) -> list[_Group]:
+    def _group(self, image: DecodedImage, prepared: Prepared | None, waiting: Waiting) -> Group:
+        wanted = wanted_by(self._options)
+        if wanted and prepared is None:
+            image, prepared = prepare(image, wanted, self.views)
+        return Group(_kept_of(image, self.views), [waiting], prepared=prepared)
+
+    def _take(self, groups: dict[str, Group]) -> list[Group]:
         count = max(1, self._loaded().batch_size)
         return [groups.pop(digest) for digest in list(groups)[:count]]
 
-    def _first_look(self, batch: list[_Group]) -> Iterator[ImageResult]:
+    def _first_look(self, batch: list[Group]) -> Iterator[ImageResult]:
         mode = self._options.reasoning
-        for group, outcome in zip(batch, self._infer(batch, reasoning=mode is Reasoning.ALL), strict=True):
+        outcomes = self._infer(batch, reasoning=mode is Reasoning.ALL)
+        if self._options.stability:
+            scored = [one for one, outcome in zip(batch, outcomes, strict=True) if _scored(outcome)]
+            check_stability(scored, self._loaded(), self._decided(), self._options.stability)
+        for group, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Prediction) and mode is Reasoning.FLAGGED and self._is_flagged(group, outcome):
                 group.triage = outcome
                 self._second[group.files[0].record.file.sha256] = group
             else:
                 yield from self._results(group, outcome)
 
-    def _second_look(self, batch: list[_Group]) -> Iterator[ImageResult]:
+    def _second_look(self, batch: list[Group]) -> Iterator[ImageResult]:
         for group, outcome in zip(batch, self._infer(batch, reasoning=True), strict=True):
             if isinstance(outcome, Prediction) and group.triage is not None:
                 outcome = replace(outcome, elapsed_s=outcome.elapsed_s + group.triage.elapsed_s)
             yield from self._results(group, outcome)
 
-    def _is_flagged(self, group: _Group, prediction: Prediction) -> bool:
+    def _is_flagged(self, group: Group, prediction: Prediction) -> bool:
         first = group.files[0]
-        verdict = self._decided().assess(prediction, first.evidence, first.record.kind).verdict
-        return verdict.label is not Label.REAL
+        assessed = self._decided().assess(prediction, first.evidence, first.record.kind, group.stability)
+        return assessed.verdict.label is not Label.REAL
 
-    def _infer(self, batch: list[_Group], *, reasoning: bool) -> list[Prediction | Failure]:
+    def _infer(self, batch: list[Group], *, reasoning: bool) -> list[Prediction | Failure]:
         outcomes = self._loaded().infer([group.image for group in batch], reasoning=reasoning)
         if len(outcomes) != len(batch):
             raise ModelError(
@@ -163,17 +158,32 @@ class Line:
             )
         return [_checked(outcome) for outcome in outcomes]
 
-    def _results(self, group: _Group, outcome: Prediction | Failure) -> Iterator[ImageResult]:
+    def _results(self, group: Group, outcome: Prediction | Failure) -> Iterator[ImageResult]:
+        if isinstance(outcome, Prediction) and self._options.audit:
+            check_text(group, outcome, self._loaded(), self._decided())
         for number, waiting in enumerate(group.files):
             if isinstance(outcome, Failure):
                 yield waiting.result(outcome)
             else:
                 # The model's time belongs to the file that it was spent on, not to its copies.
-                yield self._assessed(waiting, outcome if number == 0 else replace(outcome, elapsed_s=0.0))
+                spent = {} if number else group.checks_s
+                own = replace(waiting, timings_s={**waiting.timings_s, **spent})
+                prediction = replace(outcome, elapsed_s=0.0) if number else outcome
+                yield self._assessed(own, prediction, group.stability, group.claims)
 
-    def _assessed(self, waiting: _Waiting, prediction: Prediction) -> ImageResult:
-        outcome = self._decided().assess(prediction, waiting.evidence, waiting.record.kind)
-        return replace(waiting, timings_s={**waiting.timings_s, MODEL_STEP: prediction.elapsed_s}).result(outcome)
+    def _assessed(
+        self, waiting: Waiting, prediction: Prediction, stability: tuple[Rescored, ...], claims: tuple[Claim, ...]
+    ) -> ImageResult:
+        judge = self._decided()
+        # Labels of an earlier run were told with its threshold.
+        stability = tuple(judge.rescored(item.encoding, item.p_fake) for item in stability)
+        outcome = judge.assess(prediction, waiting.evidence, waiting.record.kind, stability)
+        against = contradiction(claims, outcome.verdict)
+        if against is not None:
+            verdict = replace(outcome.verdict, reasons=(against, *outcome.verdict.reasons))
+            outcome = replace(outcome, verdict=verdict)
+        timed = replace(waiting, timings_s={**waiting.timings_s, MODEL_STEP: prediction.elapsed_s})
+        return timed.result(outcome, stability, claims)
 
     def _kept(self, results: list[ImageResult]) -> list[ImageResult]:
         self._journal.add(results, self._key)
@@ -220,6 +230,10 @@ def key_of(engine: Engine, options: ScanOptions) -> str:
         "score": options.score,
         "decode": options.decode,
     }
+    if options.stability:
+        parts["stability"] = options.stability
+    if options.audit:
+        parts["audit"] = options.audit
     if options.decode is Decode.FREE:
         parts["seed"] = options.seed
     if options.reasoning is Reasoning.FLAGGED:
@@ -228,17 +242,8 @@ def key_of(engine: Engine, options: ScanOptions) -> str:
     return run_key(parts)
 
 
-def pixels_of(image: DecodedImage | None) -> int:
-    """How many pixels are held of a picture; 0 when there is none.
-
-    Args:
-        image: the picture.
-    """
-    return 0 if image is None else image.image.width * image.image.height
-
-
-def _pixels(groups: Mapping[str, _Group]) -> int:
-    return sum(pixels_of(group.image) for group in groups.values())
+def _scored(outcome: Prediction | Failure) -> bool:
+    return isinstance(outcome, Prediction) and outcome.before is not None
 
 
 def _kept_of(image: DecodedImage, views: Views | None) -> DecodedImage:

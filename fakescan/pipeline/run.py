@@ -13,10 +13,11 @@ from fakescan.core.options import ScanOptions
 from fakescan.core.records import SCHEMA_VERSION, Case, ImageResult, Scan
 from fakescan.errors import InputError
 from fakescan.observer import SILENT, Observer
-from fakescan.pipeline.line import Line, pixels_of
+from fakescan.pipeline.line import Line
 from fakescan.pipeline.lookahead import LookAhead
 from fakescan.pipeline.record import Record, now
 from fakescan.pipeline.sources import Sources, open_sources
+from fakescan.pipeline.waiting import pixels_of
 from fakescan.protocols import Engine
 from fakescan.store.journal import Journal
 from fakescan.store.run_dir import RunDir, find_run, fingerprint, make_run_dir

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fakescan.core.options import ScanOptions
@@ -18,6 +18,7 @@ from fakescan.intake.examine import Examined
 from fakescan.intake.git_changes import changed_since
 from fakescan.intake.limits import Limits
 from fakescan.intake.pool import DecodePool
+from fakescan.intake.prepare import Wanted, prepare
 
 _MAX_WORKERS = 4
 """More processes than this decode faster than any model of ours judges."""
@@ -73,25 +74,49 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
     workers = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
     readers = readers_with(options.trust_list)
     limits = Limits(options.max_file_bytes, options.max_pixels, timeout_s=options.file_timeout_s)
+    wanted, seen = wanted_by(options), _Seen()
     with DecodePool(workers, limits, readers) as pool:
 
         def keep(views: Views | None) -> None:
-            pool.views = views
+            if wanted:  # checks need whole pictures: they are cut down to views here, in the thread that asked
+                seen.views = views
+            else:
+                pool.views = views
 
         yield Sources(
             root=str(common_root(options.paths)),
             files=tuple(sorted(files, key=lambda found: found.path)),
             skipped=tuple(sorted(skipped, key=lambda item: item.path)),
             workers=workers,
-            examine=lambda found: _examined(pool, found),
+            examine=lambda found: _examined(pool, found, wanted, seen.views),
             keep=keep,
         )
 
 
-def _examined(pool: DecodePool, found: Found) -> Examined:
+def wanted_by(options: ScanOptions) -> Wanted:
+    """What the checks that were asked for need of each picture.
+
+    Args:
+        options: what was asked for.
+    """
+    return Wanted(options.stability, options.audit)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the model looks at, once it has said so."""
+
+    views: Views | None = None
+
+
+def _examined(pool: DecodePool, found: Found, wanted: Wanted, views: Views | None) -> Examined:
     """A fault of ours over one file costs that file, not the scan."""
     try:
-        return pool.examine(found)
+        examined = pool.examine(found)
+        if not wanted or views is None or examined.image is None:
+            return examined
+        image, prepared = prepare(examined.image, wanted, views)
+        return replace(examined, image=image, prepared=prepared)
     except FakescanError:
         raise
     except Exception as fault:

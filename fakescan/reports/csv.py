@@ -6,9 +6,11 @@ import csv
 from dataclasses import dataclass
 from typing import ClassVar, TextIO
 
+from fakescan.core.checked import ClaimMark
 from fakescan.core.records import Assessed, ImageResult, Scan
 from fakescan.reports.escape import visible
 from fakescan.reports.order import has_conflict
+from fakescan.reports.view_checks import own_label
 from fakescan.reports.words import headline, label_key
 
 COLUMNS = (
@@ -25,6 +27,14 @@ COLUMNS = (
     "basis",
     "conflict",
     "reasons",
+    "encodings_tried",
+    "encodings_other_label",
+    "encodings_p_fake_low",
+    "encodings_p_fake_high",
+    "claims_supported",
+    "claims_unsupported",
+    "claims_contradicted",
+    "claims_not_checkable",
     "error_step",
     "error_code",
     "error_message",
@@ -106,6 +116,8 @@ def _row(result: ImageResult, scan: Scan) -> dict[str, object]:
             "threshold": verdict.threshold,
             "basis": " ".join(verdict.basis),
             "reasons": " | ".join(reason.text for reason in verdict.reasons),
+            **_stability(result, scan),
+            **_claims(result),
         }
     return row | {
         "status": "error",
@@ -114,3 +126,23 @@ def _row(result: ImageResult, scan: Scan) -> dict[str, object]:
         "error_message": outcome.message,
         "error_hint": outcome.hint,
     }
+
+
+def _stability(result: ImageResult, scan: Scan) -> dict[str, object]:
+    """What other encodings gave; nothing where none was tried."""
+    if not result.stability:
+        return {}
+    own = own_label(result, scan.calibration)
+    numbers = [item.p_fake for item in result.stability]
+    return {
+        "encodings_tried": len(numbers),
+        "encodings_other_label": sum(item.label is not own for item in result.stability),
+        "encodings_p_fake_low": min(numbers),
+        "encodings_p_fake_high": max(numbers),
+    }
+
+
+def _claims(result: ImageResult) -> dict[str, object]:
+    """How many sentences got which mark; nothing where they were not checked."""
+    marks = [claim.mark for claim in result.claims]
+    return {f"claims_{mark.value}": marks.count(mark) for mark in ClaimMark} if marks else {}

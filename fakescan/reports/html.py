@@ -22,6 +22,7 @@ from fakescan.core.records import Scan
 from fakescan.errors import ReportError
 from fakescan.reports.beside import FILES_SUFFIX, Beside
 from fakescan.reports.charts import FEW_IMAGES
+from fakescan.reports.decided import Decided
 from fakescan.reports.templates import PAGE, read_template, template_roots
 from fakescan.reports.thumbs import data_addresses, media_type_of
 from fakescan.reports.view import PageView, build_page
@@ -52,11 +53,13 @@ class HtmlRenderer:
     """A folder whose templates and assets go before the built-in ones."""
     single_file: bool = False
     """Whether everything goes into one file, however many images there are."""
+    decisions: Mapping[str, Decided] | None = None
+    """What people decided, by path."""
     for_print: bool = False
     """Whether the page lays itself out for paper at once: what needs attention, then a list of all results."""
     suffix: ClassVar[str] = ".html"
     """File suffix."""
-    accepts: ClassVar[frozenset[str]] = frozenset({"thumbnails", "templates", "single_file"})
+    accepts: ClassVar[frozenset[str]] = frozenset({"thumbnails", "templates", "single_file", "decisions"})
     """Settings that ``write.write_report`` may hand over."""
 
     def render(self, scan: Scan, out: TextIO) -> None:
@@ -69,7 +72,7 @@ class HtmlRenderer:
         Raises:
             ReportError: when a template is missing or faulty.
         """
-        self._render(build_page(scan, data_addresses(self.thumbnails)), out, None)
+        self._render(build_page(scan, data_addresses(self.thumbnails), self.decisions), out, None)
 
     def write(self, scan: Scan, target: Path) -> None:
         """Write the page to its place, with a folder beside it when there are many images.
@@ -92,7 +95,7 @@ class HtmlRenderer:
                     name = f"thumbs/{anchor(path)}.{kind.removeprefix('image/')}"
                     beside.add(name, picture)
                     addresses[path] = f"{quote(target.stem + FILES_SUFFIX)}/{name}"
-            page = build_page(scan, addresses)
+            page = build_page(scan, addresses, self.decisions)
             digest = hashlib.sha256((page.data.rows + page.data.panels).encode()).hexdigest()[:32]
             # Texts that are parsed later, and much faster than the same written as expressions.
             rows, panels = json.dumps(page.data.rows), json.dumps(page.data.panels)

@@ -24,7 +24,7 @@ MAX_CHOICES = 12
 
 _PANEL = (
     *("headline", "number", "bar", "basis", "reasons", "evidence", "silent", "not_run", "stages_intro", "stages"),
-    *("stability", "claims", "failure", "facts", "next_steps", "prompt", "same"),
+    *("stability", "claims", "decision", "failure", "facts", "next_steps", "prompt", "same"),
 )
 """What of an image is shown only when it is opened."""
 _ESCAPED = str.maketrans(
@@ -64,8 +64,10 @@ _MARK_WORDS: Mapping[str, str] = {
     "prompt": "Prompt found in the file",
     "same": "Same picture as another file",
     "cut": "Text not finished by the model",
-    "flips": "Verdict flips under another encoding",
+    "flips": "Another verdict under another encoding",
     "contradicted": "Text contradicted by a check",
+    "decided": "An examiner decided",
+    "overruled": "An examiner decided otherwise",
 }
 
 
@@ -184,6 +186,8 @@ def _marks(view: ImageView) -> tuple[str, ...]:
         "same": bool(view.same),
         "cut": any(not stage.complete for stage in view.stages),
         "flips": any(item.flips for item in view.stability),
+        "decided": view.decision is not None,
+        "overruled": view.decision is not None and view.decision.differs,
         "contradicted": any(claim.mark == "contradicted" for claim in view.claims),
     }
     return tuple(name for name, it_is in has.items() if it_is)

@@ -20,6 +20,7 @@ from typing import ClassVar, TextIO
 
 from fakescan.core.records import Scan
 from fakescan.errors import ReportError
+from fakescan.reports.decided import Decided
 from fakescan.reports.escape import visible
 from fakescan.reports.html import HtmlRenderer
 from fakescan.store.atomic import reporting_faults
@@ -53,9 +54,11 @@ class PdfRenderer:
     """Previews by path; a drawn placeholder stands where there is none."""
     templates: Path | None = None
     """A folder whose templates and assets go before the built-in ones."""
+    decisions: Mapping[str, Decided] | None = None
+    """What people decided, by path."""
     suffix: ClassVar[str] = ".pdf"
     """File suffix."""
-    accepts: ClassVar[frozenset[str]] = frozenset({"thumbnails", "templates"})
+    accepts: ClassVar[frozenset[str]] = frozenset({"thumbnails", "templates", "decisions"})
     """Settings that ``write.write_report`` may hand over."""
 
     @staticmethod
@@ -90,7 +93,8 @@ class PdfRenderer:
             folder = Path(name)
             page, made = folder / "report.html", folder / "report.pdf"
             with page.open("w", encoding="utf-8", newline="\n") as out:
-                HtmlRenderer(self.thumbnails, self.templates, for_print=True).render(scan, out)
+                page_of = HtmlRenderer(self.thumbnails, self.templates, decisions=self.decisions, for_print=True)
+                page_of.render(scan, out)
             _print(browser, page, made, _BASE_S + _PER_IMAGE_S * len(scan.results))
             # The temporary folder may lie on another disk, so the bytes are copied beside the target and then renamed.
             partial = target.with_name(f".fakescan-{os.getpid()}.part")

@@ -17,7 +17,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fakescan.core.records import Failure, ImageResult, Scan
+from fakescan.core.records import Failure, ImageResult, Reason, Scan
+from fakescan.core.verdict_words import NOT_HOLDING
 from fakescan.reports import words
 from fakescan.reports.escape import encodable, visible
 from fakescan.reports.judgement import Judgement, judge_plainly
@@ -216,11 +217,20 @@ def _places(reports: Sequence[Path], pen: _Pen) -> list[Text]:
 def _ending(scan: Scan, exit_code: int) -> list[Text]:
     """What else must be said last."""
     lines = []
+    moved = sum(any(reason.text.startswith(NOT_HOLDING) for reason in _reasons(item)) for item in scan.results)
+    if moved:
+        lines.append(
+            Text(f"{words.count(moved, 'verdict')} did not hold when the picture was encoded anew: inconclusive.")
+        )
     if scan.model is not None and not scan.calibration:
         lines.append(Text("The model is not calibrated: its numbers are scores, not probabilities."))
     if exit_code:
         lines.append(Text(f"Exit code {exit_code}: {exit_meaning(exit_code)}."))
     return lines
+
+
+def _reasons(result: ImageResult) -> Sequence[Reason]:
+    return () if isinstance(result.outcome, Failure) else result.outcome.verdict.reasons
 
 
 def _encoding(out: TextIO) -> str:

@@ -10,6 +10,7 @@ from fakescan.core.duplicates import clusters_of
 from fakescan.core.records import Assessed, ImageKind, ImageResult, Scan
 from fakescan.reports import words
 from fakescan.reports.charts import HistogramView, histogram_view
+from fakescan.reports.decided import Decided
 from fakescan.reports.escape import visible
 from fakescan.reports.measured import RatesView, rates_views
 from fakescan.reports.order import by_attention, needs_attention
@@ -101,18 +102,21 @@ class PageView:
     """What this does not tell."""
 
 
-def build_page(scan: Scan, thumbnails: Mapping[str, str] | None = None) -> PageView:
+def build_page(
+    scan: Scan, thumbnails: Mapping[str, str] | None = None, decisions: Mapping[str, Decided] | None = None
+) -> PageView:
     """Fill the page.
 
     Args:
         scan: a finished scan.
         thumbnails: addresses of previews by path.
+        decisions: what people decided, by path.
     """
-    pictures = thumbnails or {}
+    pictures, decided = thumbnails or {}, decisions or {}
     ordered = by_attention(scan.results)
     same = _same_picture(scan.results)
     images = tuple(
-        image_view(item, scan.calibration, pictures.get(path), same.get(path, ()))
+        image_view(item, scan.calibration, pictures.get(path), same.get(path, ()), decided.get(path))
         for item, path in ((item, item.record.file.path) for item in ordered)
     )
     urgent = [view for view, item in zip(images, ordered, strict=True) if needs_attention(item)]

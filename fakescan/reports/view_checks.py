@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fakescan.core.calibration import side
+from fakescan.core.calibration import side, uncalibrated, with_threshold
 from fakescan.core.checked import Claim
-from fakescan.core.records import Assessed, Calibration, ImageResult, ScoreKind
+from fakescan.core.records import Assessed, Calibration, ImageResult, Label, ScoreKind
 from fakescan.reports import words
 from fakescan.reports.charts import percent
 from fakescan.reports.escape import visible
@@ -44,8 +44,14 @@ class ClaimView:
     """The same in words."""
     note: str
     """How it was checked."""
+    attribute: str
+    """The forgery attribute that it speaks of, or empty."""
+    speaks_for: str
+    """What it argues for, or empty."""
     change: str
-    """How far the number moved, or empty."""
+    """How far the number before any text moved when its parts of the picture were hidden, or empty."""
+    text_change: str
+    """How far the number after the text moved when it was left out, or empty."""
     regions: tuple[tuple[str, str, str, str], ...]
     """Left, top, width and height as percentages."""
 
@@ -57,11 +63,9 @@ def stability_views(result: ImageResult, calibrations: Mapping[ScoreKind, Calibr
         result: what is known about the file.
         calibrations: the scan's calibration by score.
     """
-    outcome = result.outcome
-    if not isinstance(outcome, Assessed) or outcome.verdict.p_fake is None:
+    own = own_label(result, calibrations)
+    if own is None:
         return ()
-    calibration = calibrations.get(outcome.scores.used)
-    own = side(outcome.verdict.p_fake, calibration) if calibration else outcome.verdict.label
     return tuple(
         RescoredView(
             visible(item.encoding), words.probability(item.p_fake), percent(item.p_fake), item.label.value,
@@ -71,15 +75,40 @@ def stability_views(result: ImageResult, calibrations: Mapping[ScoreKind, Calibr
     )  # fmt: skip
 
 
+def own_label(result: ImageResult, calibrations: Mapping[ScoreKind, Calibration]) -> Label | None:
+    """What the picture's own number before any text alone would give; None without one.
+
+    Args:
+        result: what is known about the file.
+        calibrations: the scan's calibration by score.
+    """
+    outcome = result.outcome
+    if not isinstance(outcome, Assessed) or outcome.scores.before_reasoning is None:
+        return None
+    calibration = calibrations.get(ScoreKind.BEFORE) or uncalibrated()
+    if outcome.scores.used is ScoreKind.BEFORE and outcome.verdict.threshold != calibration.threshold:
+        calibration = with_threshold(calibration, outcome.verdict.threshold)
+    return side(outcome.scores.before_reasoning, calibration)
+
+
 def claim_view(claim: Claim) -> ClaimView:
     """A checked sentence.
 
     Args:
         claim: the sentence and what its check found.
     """
-    moved = "" if claim.change is None else f"{claim.change:+.2f}"
     return ClaimView(
         visible(claim.text, limit_chars=VALUE_CHARS), claim.mark.value, words.CLAIM_WORDS[claim.mark],
-        visible(claim.note), moved,
+        visible(claim.note), visible(claim.attribute), _SIDES.get(claim.speaks_for, ""),
+        _moved(claim.change), _moved(claim.text_change),
         tuple((percent(box.left), percent(box.top), percent(box.width), percent(box.height)) for box in claim.regions),
     )  # fmt: skip
+
+
+_SIDES: Mapping[Label | None, str] = {Label.FAKE: "AI generation", Label.REAL: "a camera picture"}
+
+
+def _moved(change: float | None) -> str:
+    if change is None:
+        return ""
+    return f"{change:+.2f}" if abs(change) >= 0.005 else "less than 0.01"

@@ -20,6 +20,7 @@ from fakescan.core.records import (
 from fakescan.core.verdict_words import stages_introduction
 from fakescan.reports import words
 from fakescan.reports.charts import BarView, bar_view
+from fakescan.reports.decided import Decided, DecidedView, decided_view
 from fakescan.reports.escape import visible
 from fakescan.reports.measured import NumberView, number_view, rests_on_file
 from fakescan.reports.order import needs_attention, strongest
@@ -137,6 +138,8 @@ class ImageView:
     """The text that a generator was given, when a reader found it in the file."""
     urgent: bool
     """Whether it belongs under "look here first"."""
+    decision: DecidedView | None
+    """What a person decided, where that was recorded."""
     same: tuple[tuple[str, str], ...]
     """Other files of the scan with the same or nearly the same picture: anchor and path."""
 
@@ -146,6 +149,7 @@ def image_view(
     calibrations: Mapping[ScoreKind, Calibration],
     thumbnail: str | None = None,
     same: Sequence[str] = (),
+    decided: Decided | None = None,
 ) -> ImageView:
     """Fill the view of one file.
 
@@ -154,6 +158,7 @@ def image_view(
         calibrations: the scan's calibration by score.
         thumbnail: address of its preview, or None.
         same: paths of the scan's other files with the same or nearly the same picture.
+        decided: what a person decided about it.
     """
     record, outcome, key = result.record, result.outcome, words.label_key(result)
     assessed = outcome if isinstance(outcome, Assessed) else None
@@ -200,6 +205,7 @@ def image_view(
         ),
         prompt=prompt_of(result.evidence),
         urgent=needs_attention(result),
+        decision=decided_view(decided, key) if decided else None,
         same=tuple((anchor(path), visible(path)) for path in same),
     )
 
@@ -255,7 +261,7 @@ def _intro(prediction: Prediction, checked: bool) -> str:
     """How to read the model's text: whether it was free or written for a side, and whether it was checked."""
     told = "Nobody has checked these words against the picture."
     if checked:
-        told = "Some of its sentences were checked, see below; the others were not."
+        told = "Its sentences were checked, see below."
     return f"{stages_introduction(prediction)} {told}"
 
 

@@ -125,7 +125,8 @@ LIMITS: tuple[tuple[str, str], ...] = (
     ),
     (
         "The model's text is an explanation, not a measurement.",
-        "It can describe things that are not in the picture. It was not checked against it.",
+        "It can describe things that are not in the picture. Only sentences with a mark were checked; that the score "
+        "reacts to a part of the picture does not make what is said of it true.",
     ),
     (
         "“No sign of AI generation found” does not say that a camera took the picture.",

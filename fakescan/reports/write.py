@@ -17,6 +17,7 @@ from fakescan.core.records import Scan
 from fakescan.errors import ReportError
 from fakescan.protocols import FileRenderer
 from fakescan.reports import formats, renderer_class, unknown_format
+from fakescan.reports.decided import Decided
 from fakescan.reports.escape import visible
 from fakescan.reports.judgement import Judgement
 
@@ -126,6 +127,7 @@ def write_report(
     judgement: Judgement | None = None,
     base: str | None = None,
     single_file: bool = False,
+    decisions: Mapping[str, Decided] | None = None,
 ) -> None:
     """Write one report; on any fault an older file stays as it was and no part of the new one is left.
 
@@ -138,6 +140,7 @@ def write_report(
         judgement: which findings fail the check, for formats that machines act on; None: what ``--fail-on`` says.
         base: folder that paths start at, for formats that name files to other programs.
         single_file: whether a format that may use a folder beside the report must do without.
+        decisions: what people decided, by path, for formats that show it.
 
     Raises:
         ReportError: when it cannot be written.
@@ -149,6 +152,7 @@ def write_report(
         "judgement": judgement,
         "base": base,
         "single_file": single_file,
+        "decisions": decisions,
     }
     accepted: frozenset[str] = getattr(factory, "accepts", frozenset())
     renderer = factory(**{name: value for name, value in offered.items() if name in accepted})

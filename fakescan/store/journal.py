@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 from typing import Any, Self
 
 from fakescan.core.json_values import ReportShapeError
-from fakescan.core.records import Assessed, ImageResult, Prediction
+from fakescan.core.records import Assessed, ImageResult
 from fakescan.core.result_schema import result_from_dict, result_to_dict
 from fakescan.errors import ReportError
 
@@ -112,8 +112,8 @@ class Journal:
             )
             transaction.executemany("INSERT INTO results VALUES (?, ?, ?, ?, ?)", rows)
 
-    def prediction(self, sha256: str, key: str) -> Prediction | None:
-        """What the model said about a file of these bytes under this key, or None.
+    def known(self, sha256: str, key: str) -> ImageResult | None:
+        """A result with a verdict on a file of these bytes under this key, or None.
 
         Args:
             sha256: digest of the file.
@@ -124,8 +124,7 @@ class Journal:
         query = "SELECT body FROM results WHERE sha256 = ? AND run_key = ? AND assessed ORDER BY path LIMIT 1"
         with self._faults():
             row = self._connection.execute(query, (sha256, key)).fetchone()
-        outcome = None if row is None else self._read(row[0]).outcome
-        return outcome.prediction if isinstance(outcome, Assessed) else None
+        return None if row is None else self._read(row[0])
 
     def results(self, key: str) -> Iterator[ImageResult]:
         """Every result under a key, ordered by path.

@@ -151,3 +151,34 @@ def test_a_pdf_without_a_browser_is_2_and_says_what_is_missing(
     monkeypatch.setenv("FAKESCAN_BROWSER", "no-such-browser")
     assert cli("scan", "in", "-o", "y.json").code == 1
     assert "names no program" in cli("report", "run", "-o", "x.pdf").err
+
+
+def test_what_examiners_decided_is_on_the_page(cli: Cli, run: Path, tmp_path: Path) -> None:
+    note = "<b>seen the negative</b>"
+    decide = ("--decision", "real", "--examiner", "Anna Examplewoman", "--note", note)
+    assert cli("review", "run", "a.png", *decide).code == 0
+
+    def page(*flags: str) -> str:
+        assert cli("report", "run", "-o", "x.html", *flags).code == 0
+        return (tmp_path / "x.html").read_text(encoding="utf-8")
+
+    whole = page()
+    assert "Anna Examplewoman" in whole
+    assert "seen the negative" in whole
+    assert note not in whole
+    assert '"overruled"' in whole
+    shared = page("--share")
+    assert "Anna" not in shared
+    assert "negative" not in shared
+    assert '"overruled"' in shared
+    assert "seen the negative" not in page("--redact", "gps")
+    assert "Anna Examplewoman" in page("--redact", "gps")
+
+
+def test_a_decision_about_other_bytes_is_not_shown(cli: Cli, run: Path, tmp_path: Path) -> None:
+    assert cli("review", "r.json", "a.png", "--decision", "real", "--examiner", "Anna").code == 0
+    document = json.loads((tmp_path / "r.json").read_text())
+    document["results"][0]["sha256"] = "0" * 64
+    (tmp_path / "r.json").write_text(json.dumps(document))
+    assert cli("report", "r.json", "-o", "x.html").code == 0
+    assert "Anna" not in (tmp_path / "x.html").read_text(encoding="utf-8")

@@ -118,7 +118,7 @@ const panel = (() => {
   const claims = (view) =>
     view.claims.length
       ? [
-          quiet("Sentences that were checked:"),
+          quiet("Sentence by sentence. A mark says what a check found, not whether the sentence is true of the picture:"),
           h(
             "ol",
             { class: "claims" },
@@ -129,7 +129,15 @@ const panel = (() => {
                 h("q", null, bdi(claim.text)),
                 " ",
                 h("span", { class: "mark" }, claim.word),
-                h("span", { class: "note" }, claim.note, claim.change && ` With this hidden, the number moves by ${claim.change}.`),
+                h(
+                  "span",
+                  { class: "note" },
+                  claim.attribute && `${claim.attribute}. `,
+                  claim.speaks_for && !claim.attribute && `Argues for ${claim.speaks_for}. `,
+                  claim.note,
+                  claim.change && ` With the parts that it depends on hidden, the number moves by ${claim.change}.`,
+                  claim.text_change && ` Without the sentence, the number after the text moves by ${claim.text_change}.`,
+                ),
               ),
             ),
           ),
@@ -170,6 +178,17 @@ const panel = (() => {
     );
   };
 
+  const decision = (view) =>
+    view.decision
+      ? part(
+          "What an examiner decided",
+          h("p", { class: view.decision.differs ? "flag" : null }, view.decision.differs && shape("conflict"), h("span", null, h("b", null, view.decision.word), view.decision.differs && " (the machine took the other side)")),
+          view.decision.by && quiet(bdi(view.decision.by)),
+          view.decision.note && h("p", { class: "said" }, bdi(view.decision.note)),
+          quiet("A person’s decision, beside the machine’s verdict and never in its place. The name is what was typed."),
+        )
+      : [];
+
   const same = (view) =>
     view.same.length
       ? part(
@@ -192,7 +211,7 @@ const panel = (() => {
     shown.addEventListener("change", () => over.classList.toggle("bare", !shown.checked));
     made.append(
       h("p", { class: "mine scripted" }, h("label", null, shown, " show where the score reacts")),
-      quiet("Dashed boxes, numbered like the checked sentences: hiding such a part moves the number. That is where the score reacts, no proof of anything there."),
+      quiet("Dashed boxes, numbered like the sentences under “What the model says it saw”: hiding such a part moves the number. That is where the score reacts, no proof of anything there."),
     );
   };
 
@@ -258,6 +277,7 @@ const panel = (() => {
         image.conflict && h("p", { class: "flag" }, shape("conflict"), "Contradiction"),
         h(levels[0], { id: title, class: "title", tabindex: printed ? null : "-1" }, bdi(image.path)),
         view.failure ? failure(view) : [number(view), reasons(view)],
+        decision(view),
         evidence(view, image),
         view.failure ? [] : [stages(view), stability(view)],
         part("The file", rows(view.facts)),

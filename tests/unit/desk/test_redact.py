@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from fakescan.core.checked import Claim, ClaimMark
 from fakescan.core.options import Redact
-from fakescan.core.records import Assessed, Evidence, Failure, ImageResult, Scan, Strength, Supports
+from fakescan.core.records import Assessed, Evidence, Failure, ImageResult, Scan, Stage, Strength, Supports
 from fakescan.core.schema import scan_to_json
 from fakescan.desk.redact import SHARE, redact
 from tests.support.builders import assessed, failed, scan
@@ -108,3 +109,15 @@ def test_a_short_user_name_is_taken_out_of_paths_but_not_of_words() -> None:
     one = replace(scan(failed("a.jpg")), root="/home/al/always", command="fakescan scan /home/al/always")
     shared = redact(one, [Redact.HOST])
     assert (shared.root, shared.command) == ("/home/[user]/always", "fakescan scan /home/[user]/always")
+
+
+def test_the_audited_sentences_are_searched_too(leaky: Scan) -> None:
+    told = Claim(Stage.REASONING, "Anna Examplewoman stands there.", ClaimMark.UNSUPPORTED, "see SN-0042-7781")
+    results = [replace(result, claims=(told,)) if SERIAL in result.evidence else result for result in leaky.results]
+    shared = redact(replace(leaky, results=tuple(results)), SHARE)
+    after = scan_to_json(shared)
+    assert "SN-0042-7781" not in after
+    [claim] = [claim for result in shared.results for claim in result.claims]
+    assert claim.mark is ClaimMark.UNSUPPORTED
+    assert "Anna" not in claim.text
+    assert "stands there." in claim.text

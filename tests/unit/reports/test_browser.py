@@ -15,6 +15,7 @@ import pytest
 
 from fakescan.core.checked import Claim, ClaimMark, Region, Rescored
 from fakescan.core.records import Evidence, ImageResult, Label, Scan, Stage, Supports
+from fakescan.reports.decided import Decided
 from fakescan.reports.escape import visible
 from fakescan.reports.html import HtmlRenderer
 from fakescan.reports.view_image import anchor
@@ -493,8 +494,9 @@ def checked_scan(press_scan: Scan) -> Scan:
     attack = "<img src=x onerror=alert(1)>\u202e"
     claims = (
         Claim(Stage.REASONING, "the edges of the lemons melt", ClaimMark.SUPPORTED, "Hidden and scored again.", -0.31,
-              (Region(0.25, 0.5, 0.5, 0.25), Region(0.0, 0.0, 0.1, 0.1))),
-        Claim(Stage.REASONING, attack, ClaimMark.CONTRADICTED, attack),
+              (Region(0.25, 0.5, 0.5, 0.25), Region(0.0, 0.0, 0.1, 0.1)), "Irregular Image Edges", Label.FAKE, 0.125),
+        Claim(Stage.REASONING, attack, ClaimMark.CONTRADICTED, attack, attribute=attack, speaks_for=Label.REAL),
+        Claim(Stage.REASONING, "a third", ClaimMark.NOT_CHECKABLE, regions=(Region(0.9, 0.9, 0.1, 0.1),)),
     )  # fmt: skip
     rescored = (
         Rescored("JPEG, quality 70", 0.91, Label.FAKE),
@@ -514,18 +516,34 @@ def test_what_was_checked_is_drawn(
     path = "stall/market.jpg"
     opened = open_page(checked_scan, {path: picture_bytes(320, 240, "WEBP")}, f"#{anchor(path)}", color_scheme=scheme)
     boxes = opened.page.locator(".box")
-    assert boxes.all_inner_texts() == ["1", "1"]
+    assert boxes.all_inner_texts() == ["1", "1", "3"]
     picture, box = opened.page.locator(".over img").bounding_box(), boxes.first.bounding_box()
     assert box["x"] - picture["x"] == pytest.approx(picture["width"] / 4, abs=1)
     assert box["y"] - picture["y"] == pytest.approx(picture["height"] / 2, abs=1)
     assert box["width"] == pytest.approx(picture["width"] / 2, abs=1)
     text = opened.page.inner_text(".opened")
     assert "the number moves by -0.31" in text
+    assert "the number after the text moves by +0.12" in text
+    assert "Irregular Image Edges" in text
     assert "1 of 2 other encodings of this picture get another verdict" in text
     assert "no proof" in text
     assert violations(opened) == []
     opened.page.click("text=show where the score reacts")
     assert not boxes.first.is_visible()
+    switch = opened.page.get_by_label("show where the score reacts")
+    reached = "document.activeElement === document.querySelector('.look input')"
+    opened.page.evaluate("document.activeElement.blur()")
+    for _ in range(40):
+        opened.press("Tab")
+        if opened.page.evaluate(reached):
+            break
+    assert opened.page.evaluate(reached)
+    opened.press("Space")
+    assert switch.is_checked()
+    assert boxes.first.is_visible()
+    opened.press("Space")
+    assert not boxes.first.is_visible()
+    assert not opened.page.locator("#seen").is_checked()  # the key means the switch here, not "looked at"
     assert opened.complaints == []
     opened.press("Escape")
     opened.page.click(opened.chip("flips"))
@@ -557,3 +575,27 @@ def test_of_many_chips_the_rare_ones_wait_behind_a_button(
     opened.page.reload()
     assert chips.count() == 7
     assert opened.shown() == ["9.jpg"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_examiner_s_decision_is_shown_beside_the_verdict(
+    browser: Any, press_scan: Scan, tmp_path: Path, scheme: str
+) -> None:
+    path, attack = "stall/market.jpg", "<img src=x onerror=alert(1)>"
+    decisions = {path: Decided("real", f"Anna {attack}", "2026-03-01T12:00:00Z", attack)}
+    target = tmp_path / "report.html"
+    HtmlRenderer(decisions=decisions).write(press_scan, target)
+    page = browser.new_page(color_scheme=scheme)
+    opened = Opened(page)
+    page.on("console", lambda message: opened.complaints.append(message.text))
+    page.on("dialog", opened.dismiss)
+    page.goto(f"{target.as_uri()}#{anchor(path)}")
+    text = page.inner_text(".opened")
+    assert "Not AI-generated (the machine took the other side)" in text
+    assert f"Anna {attack}, 2026-03-01T12:00:00Z" in text
+    assert violations(opened) == []
+    opened.press("Escape")
+    page.click(opened.chip("overruled"))
+    assert opened.shown() == [path]
+    assert opened.complaints == []
+    page.close()

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 
-from fakescan.core.records import Scan
+from fakescan.core.checked import Claim, ClaimMark, Rescored
+from fakescan.core.records import Label, Scan, Stage
 from fakescan.reports.csv import COLUMNS, CsvRenderer, cell
 
 
@@ -68,3 +70,20 @@ def test_hostile_names_keep_their_row_and_do_nothing(hostile_scan: Scan) -> None
     assert '\'=HYPERLINK("http://example.invalid","x").jpg' in paths
     assert not [text for row in rows for text in row.values() if text.startswith(("=", "+", "@"))]
     assert _text(hostile_scan).count("\r\n") == len(rows) + 1
+
+
+def test_checks_have_columns(press_scan: Scan) -> None:
+    stability = (Rescored("a", 0.91, Label.FAKE), Rescored("b", 0.5, Label.INCONCLUSIVE))
+    claims = (Claim(Stage.REASONING, "x", ClaimMark.CONTRADICTED), Claim(Stage.REASONING, "y", ClaimMark.SUPPORTED))
+    path = "stall/market.jpg"
+    results = [
+        replace(item, stability=stability, claims=claims) if item.record.file.path == path else item
+        for item in press_scan.results
+    ]
+    rows = {row["path"]: row for row in _rows(replace(press_scan, results=tuple(results)))}
+    names = ("tried", "other_label", "p_fake_low", "p_fake_high")
+    assert [rows[path][f"encodings_{name}"] for name in names] == ["2", "1", "0.500000", "0.910000"]
+    marks = ("supported", "unsupported", "contradicted", "not_checkable")
+    assert [rows[path][f"claims_{mark}"] for mark in marks] == ["1", "0", "1", "0"]
+    other = rows["bridge.jpg"]
+    assert {other[f"encodings_{name}"] for name in names} | {other[f"claims_{mark}"] for mark in marks} == {""}

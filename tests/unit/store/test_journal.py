@@ -52,10 +52,10 @@ def test_an_answer_is_reused_for_the_same_bytes_under_the_same_key_only() -> Non
         journal.add([result, failed("broken")], KEY)
         assert isinstance(result.outcome, Assessed)
         digest = result.record.file.sha256
-        assert journal.prediction(digest, KEY) == result.outcome.prediction
-        assert journal.prediction(digest, OTHER) is None
-        assert journal.prediction("0" * 64, KEY) is None
-        assert journal.prediction(failed("broken").record.file.sha256, KEY) is None
+        assert journal.known(digest, KEY) == result
+        assert journal.known(digest, OTHER) is None
+        assert journal.known("0" * 64, KEY) is None
+        assert journal.known(failed("broken").record.file.sha256, KEY) is None
 
 
 def test_another_key_keeps_the_earlier_rows() -> None:
@@ -151,7 +151,7 @@ def test_a_record_without_a_digest_is_never_reused() -> None:
     nameless = replace(bare, record=ImageRecord(replace(bare.record.file, sha256="")))
     with Journal(None) as journal:
         journal.add([nameless], KEY)
-        assert journal.prediction("", KEY) is None
+        assert journal.known("", KEY) is None
 
 
 def test_paths_of_windows_are_such_that_sqlite_takes_them() -> None:
