@@ -5,9 +5,8 @@
 Low-rank matrices and the projector's first layer are stored as int8 with a scale a row; its second layer, where the
 probe's few columns are much larger than the others, stays float16. The score before reasoning is calibrated on the
 held-out training sources (`validation.json`) from cached features of the plain pictures, with the adapter as it is
-stored, so with the very numbers that users load. The score after reasoning is calibrated from a scan of such pictures
-with `--score after` (`calibrate_scores.py`). Error rates are not written here: `card.py` adds them from a scan of images
-unseen sources.
+stored, so with the very numbers that users load. Both scores can be calibrated anew from scans of such pictures
+(`calibrate_scores.py`). Error rates are not written here: `card.py` adds them from a scan of images of unseen sources.
 """
 
 from __future__ import annotations
