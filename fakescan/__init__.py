@@ -110,6 +110,8 @@ class Settings(TypedDict, total=False):
     """File or folder of certificates whose signatures are believed, ``none``, or None: the downloaded list."""
     threshold: float | None
     """Call fake from this probability on."""
+    calibration: str | os.PathLike[str] | None
+    """File of ``fakescan calibrate`` whose threshold goes before the model's own."""
     device: str
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     dtype: str
@@ -226,6 +228,7 @@ def engine_of(options: ScanOptions) -> Engine:
             score=options.deciding_score,
             decode=options.decode.value,
             seed=options.seed,
+            calibration=options.calibration,
         )
 
 

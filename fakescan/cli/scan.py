@@ -49,6 +49,7 @@ def scan(
     policy: flag.PolicyFlag = None,
     trust_list: flag.TrustList = None,
     threshold: flag.Threshold = None,
+    calibration: flag.CalibrationFile = None,
     seed: flag.Seed = None,
     outputs: flag.Outputs = None,
     json: flag.Json = False,

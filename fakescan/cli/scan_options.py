@@ -121,6 +121,12 @@ Threshold = Annotated[
     str | None,
     typer.Option("--threshold", metavar="P", help="Call fake from this probability on.", rich_help_panel=_HOW),
 ]
+CalibrationFile = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration", metavar="FILE", help="Threshold of your own (`fakescan calibrate`).", rich_help_panel=_HOW
+    ),
+]
 Seed = Annotated[str | None, typer.Option("--seed", metavar="N", help="Seed for --decode free.", rich_help_panel=_HOW)]
 Outputs = Annotated[
     list[str] | None,

@@ -140,6 +140,8 @@ class ScanOptions:
     """File or folder of certificates whose signatures are believed, ``none``, or None: the downloaded list."""
     threshold: float | None = None
     """At or above: fake; None: the calibrated threshold."""
+    calibration: str | None = None
+    """File of ``fakescan calibrate`` whose threshold goes before the model's own; None: the model's."""
     run_dir: str | None = None
     """Folder of the journal and the JSON report; None: a new one in the user's cache."""
     resume: bool = False
@@ -217,6 +219,7 @@ _READERS: Mapping[str, read.Reader] = {
     "policy": read.choice(Policy),
     "trust_list": read.optional_text,
     "threshold": read.optional_share,
+    "calibration": read.optional_text,
     "run_dir": read.optional_text,
     "resume": read.flag,
     "limit": read.optional_count,
@@ -280,6 +283,8 @@ def contradictions(options: ScanOptions) -> list[str]:
     faults = []
     if options.reasoning is Reasoning.NONE and options.decode is Decode.FREE:
         faults.append("decode free and reasoning none contradict each other: without text there is nothing to draw")
+    if options.calibration is not None and options.threshold is not None:
+        faults.append("threshold and calibration contradict each other: a calibration promises for its own threshold")
     if options.dtype is DType.INT8 and options.device not in ("auto", "cpu"):
         faults.append(f"dtype int8 and device {options.device} contradict each other: dynamic int8 runs on a CPU only")
     return faults

@@ -1,0 +1,276 @@
+"""``fakescan eval``: a test set, a detector's answers to it, and figures of how good they are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import fakescan
+from fakescan.cli import scan_options as flag
+from fakescan.cli.console import Watch
+from fakescan.cli.eval_read import Wanted, comparison_of, joined_scan, read_document
+from fakescan.cli.exits import CLEAN, INCOMPLETE, INTERRUPTED, say, shell_line
+from fakescan.cli.settings import resolve
+from fakescan.core.option_values import whole_number
+from fakescan.core.options import OPTION_NAMES, FailOn, Reasoning, ScanOptions
+from fakescan.core.policy import Policy
+from fakescan.core.records import Scan, ScoreKind
+from fakescan.engines import model_folder
+from fakescan.errors import ConfigError
+from fakescan.pipeline import run_scan
+from fakescan.reports.evaluation.write import json_text, parse_target, write
+from fakescan.store.run_dir import load_scan
+
+if TYPE_CHECKING:
+    from fakescan_trainer.evaluate.answers import Joined
+    from fakescan_trainer.evaluate.document import Settings
+    from fakescan_trainer.evaluate.samples import TestSet
+
+_OF_A_SCAN = (
+    "model", "calibration", "reasoning", "score", "decode", "policy", "device", "dtype", "engine", "batch_size",
+    "workers", "run_dir", "resume",
+)  # fmt: skip
+_DATA, _WHO, _HOW = "What to measure on", "Whose answers", "How to measure"
+
+
+def evaluate(
+    ctx: typer.Context,
+    data: Annotated[
+        str | None, typer.Argument(metavar="DATA", help="Folder or list of labelled images.", show_default=False)
+    ] = None,
+    real: Annotated[
+        list[Path] | None, typer.Option("--real", metavar="DIR", help="A folder of real images.", rich_help_panel=_DATA)
+    ] = None,
+    fake: Annotated[
+        list[Path] | None,
+        typer.Option("--fake", metavar="DIR", help="A folder of AI-generated images.", rich_help_panel=_DATA),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="COLUMN", help="Column of a list to give figures by.", rich_help_panel=_DATA),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", metavar="NAME", help="Only rows of a list of this split.", rich_help_panel=_DATA),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", metavar="DIR", help="Where paths of a list start.", rich_help_panel=_DATA),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", metavar="NAME", help="DATA is this public test set.", rich_help_panel=_DATA),
+    ] = None,
+    list_presets: Annotated[
+        bool, typer.Option("--list-presets", help="Show public test sets and where they are.", rich_help_panel=_DATA)
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", metavar="N", min=1, help="At most N images of each label in each group.", rich_help_panel=_DATA
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="RUN", help="Take the answers of a finished scan.", rich_help_panel=_WHO),
+    ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option("--scores", metavar="FILE", help="Take another detector's: path,score.", rich_help_panel=_WHO),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="The detector's name in tables.", rich_help_panel=_WHO)
+    ] = None,
+    model: flag.Model = None,
+    calibration: flag.CalibrationFile = None,
+    reasoning: flag.ReasoningFlag = None,
+    score: flag.ScoreFlag = None,
+    decode: flag.DecodeFlag = None,
+    policy: flag.PolicyFlag = None,
+    threshold: flag.Threshold = None,
+    seed: flag.Seed = None,
+    official: Annotated[
+        bool, typer.Option("--official", help="The authors' counting beside ours.", rich_help_panel=_HOW)
+    ] = False,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(
+            "--encoder", metavar="DIR", help="Text encoder for CSS, e.g. a CLIP text model.", rich_help_panel=_HOW
+        ),
+    ] = None,
+    bootstrap: Annotated[
+        int, typer.Option("--bootstrap", metavar="N", min=0, help="Draws for intervals.", rich_help_panel=_HOW)
+    ] = 1000,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--compare", metavar="A B", help="Compare two evaluations or reports.", rich_help_panel=_HOW),
+    ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="[FORMAT:]PATH",
+            help="Write .json .csv .md .tex .html; repeatable.",
+            rich_help_panel="What to write",
+        ),
+    ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--beside",
+            metavar="FILE",
+            help="Another detector's evaluation, for the same tables; repeatable.",
+            rich_help_panel="What to write",
+        ),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the JSON document to stdout.", rich_help_panel="What to write")
+    ] = False,
+    quiet: flag.Quiet = False,
+    device: flag.Device = None,
+    dtype: flag.DTypeFlag = None,
+    engine: flag.Engine = None,
+    batch_size: flag.BatchSize = None,
+    workers: flag.Workers = None,
+    run_dir: flag.RunDirFlag = None,
+    resume: flag.Resume = None,
+    config: flag.Config = None,
+    debug: flag.Debug = False,
+) -> None:
+    """Measure a detector on labelled images: accuracy, ranking, calibration, coverage, texts.
+
+    The images are scanned as `fakescan scan` does (by default the model alone decides, without text), or the answers
+    of a finished scan (--report) or of another detector (--scores) are taken.
+
+    Exit codes: 0 measured, 2 failed, 3 measured, but some images could not be assessed, 130 interrupted.
+
+    Example: [bold]fakescan eval testset -o figures.html -o figures.json[/bold]
+    """
+    from fakescan.cli import eval_table
+    from fakescan_trainer.evaluate.document import Settings
+
+    if list_presets:
+        eval_table.print_presets(sys.stdout)
+        raise typer.Exit(CLEAN)
+    targets = [parse_target(text) for text in outputs or ()]
+    settings = Settings(bootstrap, _seed(seed), official)
+    wanted = Wanted(data, tuple(real or ()), tuple(fake or ()), by, split, root, preset, limit, settings.seed)
+    if compare:
+        comparison_of(compare, wanted, settings, targets, json=json, quiet=quiet)
+        raise typer.Exit(CLEAN)
+    if report or scores:
+        _only_scans(ctx.params, "--report" if report else "--scores", both=bool(report and scores))
+    others = [read_document(place) for place in beside or ()]
+    found = wanted.read()
+    if scores:
+        from fakescan_trainer.evaluate.answers import from_scores
+
+        joined = from_scores(found.samples, scores, _share(threshold))
+        detector: dict[str, Any] = {"name": name or scores.stem, "scores": scores.name}
+    else:
+        scan = load_scan(report) if report else _scanned(ctx, found, config, official=official, quiet=quiet)
+        joined, detector = joined_scan(found, scan, name)
+    document = _document(found, joined, settings, detector, encoder)
+    for fmt, path in targets:
+        write([document, *others], fmt, path)
+    if json:
+        sys.stdout.write(json_text(document))
+    elif not quiet:
+        eval_table.print_evaluation([document, *others], sys.stdout)
+    raise typer.Exit(INCOMPLETE if document["errors"] else CLEAN)
+
+
+def _scanned(ctx: typer.Context, found: TestSet, config: str | None, *, official: bool, quiet: bool) -> Scan:
+    options, said_reasoning = _options(ctx.params, config, found, texts=official)
+    model_folder(options.model)
+    command = shell_line(["fakescan", *(ctx.obj or [])])
+    engine = fakescan.engine_of(options)
+    if (options.deciding_score or engine.identity.decides) is ScoreKind.AFTER and not said_reasoning:
+        options = replace(options, reasoning=Reasoning.ALL)
+    with Watch(options, quiet=quiet) as watch:
+        run = run_scan(options, lambda: engine, watch, command=command)
+    if run.scan.interrupted:
+        say("interrupted; nothing is measured on a part of the images, and --resume goes on from there")
+        raise typer.Exit(INTERRUPTED)
+    return run.scan
+
+
+def _options(flags: Mapping[str, Any], config: str | None, found: TestSet, *, texts: bool) -> tuple[ScanOptions, bool]:
+    """Those of a scan of exactly these files, and whether somebody said which images get text.
+
+    Settings that choose files, write reports or judge findings are not for it.
+    """
+    unfit = {"outputs", "limit"}
+    given = {k: v for k, v in flags.items() if k in OPTION_NAMES and k not in unfit and v not in (None, [], ())}
+    resolved = resolve(given, config=config)
+    options, said = resolved.options, resolved.origins
+    wanted = Reasoning.ALL if texts or options.decode.value == "free" else Reasoning.NONE
+    fitted = replace(
+        options,
+        paths=tuple(str(sample.file) for sample in found.samples),
+        include=(), exclude=(), changed_since=None, allow_empty=False, limit=None, outputs=(), redact=(),
+        gate=None, baseline=None, fail_on=FailOn.NEVER,
+        policy=options.policy if "policy" in said else Policy.MODEL,
+        reasoning=options.reasoning if "reasoning" in said else wanted,
+    )  # fmt: skip
+    return fitted, "reasoning" in said
+
+
+def _document(
+    found: TestSet, joined: Joined, settings: Settings, detector: Mapping[str, Any], encoder: Path | None
+) -> dict[str, Any]:
+    from fakescan_trainer.evaluate.document import evaluation
+    from fakescan_trainer.evaluate.reasoning import SentenceEncoder, measure
+
+    reasoning: dict[str, Any] | None = None
+    if any(answer.sample.reference and answer.stages.get("reasoning") for answer in joined.answers):
+        try:
+            reasoning = measure(joined.answers, SentenceEncoder(encoder))
+        except ConfigError as fault:
+            if encoder is not None:
+                raise
+            # What was scanned at some cost is not thrown away for want of a library that only measures texts.
+            say(f"warning: reasoning is not measured: {fault.message}")
+            say(f"hint: {fault.hint}")
+            reasoning = {"not_measured": f"{fault.message}; {fault.hint}"}
+    elif encoder is not None:
+        raise ConfigError(
+            ["--encoder is of no use: no image has both a text and a reference"],
+            "add --reasoning all, and give a test set with annotations",
+        )
+    return evaluation(found, joined, settings, detector=detector, reasoning=reasoning)
+
+
+def _only_scans(flags: Mapping[str, Any], taken: str, *, both: bool) -> None:
+    """Refuse what would silently change nothing: the answers are there already."""
+    about = [name for name in _OF_A_SCAN if flags.get(name)]
+    if taken == "--report" and flags.get("threshold"):
+        about.append("threshold")
+    faults = [f"--{name.replace('_', '-')} is of no use with {taken}, which brings the answers" for name in about]
+    if both:
+        faults.append("--report and --scores contradict each other")
+    if faults:
+        raise ConfigError(faults, "leave them out, or let the images be scanned")
+
+
+def _seed(text: str | None) -> int:
+    try:
+        return 0 if text is None else int(whole_number(text))
+    except ValueError as fault:
+        raise ConfigError([f"--seed: {fault}"], "give a whole number") from None
+
+
+def _share(threshold: str | None) -> float | None:
+    """The threshold for scores of another detector, which need not be probabilities."""
+    if threshold is None:
+        return None
+    try:
+        return float(threshold)
+    except ValueError:
+        raise ConfigError([f"--threshold {threshold!a} is no number"], "give a number") from None
