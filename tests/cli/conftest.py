@@ -34,10 +34,8 @@ def decode_here(monkeypatch: pytest.MonkeyPatch) -> None:
 Cli = Callable[..., Outcome]
 
 
-@pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> WeightlessEngine:
-    """The engine that ``load`` gives out, whatever is asked for."""
-    chosen = WeightlessEngine()
+def weightless_load(chosen: WeightlessEngine) -> Callable[..., WeightlessEngine]:
+    """What stands in for ``engines.load``: gives out one engine, with a calibration of the user's own where asked."""
 
     def load(name: str = "auto", *, calibration: str | None = None, **asked: Any) -> WeightlessEngine:
         if calibration is None:
@@ -48,7 +46,14 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> WeightlessEngine:
         )
         return replace(chosen, calibration=applied(read_own(Path(calibration)), binding, chosen.calibration))
 
-    monkeypatch.setattr("fakescan.engines.load", load)
+    return load
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> WeightlessEngine:
+    """The engine that ``load`` gives out, whatever is asked for."""
+    chosen = WeightlessEngine()
+    monkeypatch.setattr("fakescan.engines.load", weightless_load(chosen))
     return chosen
 
 

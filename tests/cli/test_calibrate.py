@@ -43,7 +43,8 @@ def test_what_is_promised_is_written_said_and_used(cli: Cli, photos: Path) -> No
     done = cli("calibrate", photos, *RISK)
     assert done.code == 0, done.err
     own = read_own(Path(OWN))
-    shown = f"with 90 % confidence, at most 10 % of real photographs like these reach the threshold {own.record.threshold:.6f}"
+    bound = "with 90 % confidence, at most 10 % of real photographs like these reach the threshold"
+    shown = f"{bound} {own.record.threshold:.6f}"
     assert f"Calibrated on {own.promise.photographs} of your own photographs: {shown}." in done.out
     assert "--calibration" in done.out
     scores = [probability(LogitPair(0.0, score(png(seed)), 4), own.record) or 0.0 for seed in range(PHOTOS)]

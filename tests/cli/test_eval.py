@@ -57,7 +57,6 @@ def test_images_are_scanned_and_measured(cli: Cli, testset: Path, engine: Weight
     assert found["overall"]["fake_accuracy"] == 3 / 4
     assert found["overall"]["coverage"] == 7 / 8
     assert found["overall"]["fake_called_fake"] == 3 / 4
-    assert found["groups"]["b"]["auroc"] == pytest.approx(0.5 + (found["groups"]["b"]["auroc"] - 0.5))
     assert found["average"]["fake_accuracy"] == 3 / 4
     assert found["detector"]["options"]["policy"] == "model"
     assert all(not wanted_text for _, wanted_text in engine.batches)

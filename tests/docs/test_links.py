@@ -12,6 +12,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/cli.md",
+    "docs/eval.md",
     "docs/evidence.md",
     "docs/html-report.md",
     "docs/files.md",

@@ -49,6 +49,11 @@ def test_the_bound_is_clopper_pearsons(hits: int, images: int) -> None:
     assert upper_bound(5, 5, 0.95) == 1
 
 
+def shares_of(differences: np.ndarray) -> np.ndarray:
+    """Probabilities of a whole population, in order."""
+    return np.sort(np.array([probability(pair, LOWEST) for pair in pairs(differences)], float))
+
+
 def normal(rng: np.random.Generator, count: int) -> np.ndarray:
     return rng.normal(-2, 2, count)
 
@@ -71,17 +76,16 @@ def test_the_promise_holds_as_often_as_it_says(
     risk, confidence, users = 0.05, 0.9, 300
     if photographs == 59:
         confidence = 0.95
-    population = np.array(
-        [probability(pair, LOWEST) for pair in pairs(draw(np.random.default_rng(123), 20_000))], float
-    )
-    population.sort()
+    population = shares_of(draw(np.random.default_rng(123), 20_000))
     broken = 0
     for user in range(users):
-        record, promise = fit(
-            pairs(draw(np.random.default_rng(user), photographs)), LOWEST, risk=risk, confidence=confidence
-        )
+        real = pairs(draw(np.random.default_rng(user), photographs))
+        try:
+            record, promise = fit(real, LOWEST, risk=risk, confidence=confidence)
+        except DataError:  # the largest score there is came up: nothing is promised, so nothing is broken
+            continue
         true_share = 1 - np.searchsorted(population, record.threshold, "left") / len(population)
-        broken += true_share > risk
+        broken += bool(true_share > risk)
         assert promise.called_fake <= (may_reach(photographs, risk, confidence) or 0)
     # At most 1 - confidence in expectation; three standard deviations of chance beyond it.
     share = 1 - confidence
@@ -90,9 +94,7 @@ def test_the_promise_holds_as_often_as_it_says(
 
 def test_it_is_not_needlessly_careful() -> None:
     # With 2,000 photographs the true share should come near to the risk, not to zero.
-    population = np.sort(
-        np.array([probability(p, LOWEST) for p in pairs(normal(np.random.default_rng(9), 50_000))], float)
-    )
+    population = shares_of(normal(np.random.default_rng(9), 20_000))
     record, _ = fit(pairs(normal(np.random.default_rng(1), 2000)), LOWEST, risk=0.05, confidence=0.95)
     true_share = 1 - np.searchsorted(population, record.threshold, "left") / len(population)
     assert 0.03 < true_share <= 0.05
@@ -107,7 +109,7 @@ def test_the_threshold_is_compared_as_a_scan_does() -> None:
 
 
 def test_too_few_are_refused_with_the_number_needed() -> None:
-    with pytest.raises(DataError, match="58 photographs are too few .*: 59 are needed") as fault:
+    with pytest.raises(DataError, match=r"58 photographs are too few .*: 59 are needed") as fault:
         fit(pairs(np.zeros(58)), SHIPPED, risk=0.05, confidence=0.95)
     assert "add 1 real" in fault.value.hint
     real = pairs(normal(np.random.default_rng(0), 100))
