@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -21,7 +22,7 @@ from fakescan.core.options import OPTION_NAMES, FailOn, Reasoning, ScanOptions
 from fakescan.core.policy import Policy
 from fakescan.core.records import Scan, ScoreKind
 from fakescan.engines import model_folder
-from fakescan.errors import ConfigError
+from fakescan.errors import ConfigError, DataError
 from fakescan.pipeline import run_scan
 from fakescan.reports.evaluation.write import json_text, parse_target, write
 from fakescan.store.run_dir import load_scan
@@ -97,6 +98,12 @@ def evaluate(
     official: Annotated[
         bool, typer.Option("--official", help="The authors' counting beside ours.", rich_help_panel=_HOW)
     ] = False,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness", help="Measure also how the pictures fare recompressed, resized, sent.", rich_help_panel=_HOW
+        ),
+    ] = False,
     encoder: Annotated[
         Path | None,
         typer.Option(
@@ -164,19 +171,27 @@ def evaluate(
     if compare:
         comparison_of(compare, wanted, settings, targets, json=json, quiet=quiet)
         raise typer.Exit(CLEAN)
+    if robustness and (report or scores):
+        raise ConfigError(["--robustness needs the pictures to be scanned"], "leave --report and --scores out")
     if report or scores:
         _only_scans(ctx.params, "--report" if report else "--scores", both=bool(report and scores))
     others = [read_document(place) for place in beside or ()]
     found = wanted.read()
+    moved: dict[str, Any] | None = None
     if scores:
         from fakescan_trainer.evaluate.answers import from_scores
 
         joined = from_scores(found.samples, scores, _share(threshold))
         detector: dict[str, Any] = {"name": name or scores.stem, "scores": scores.name}
     else:
-        scan = load_scan(report) if report else _scanned(ctx, found, config, official=official, quiet=quiet)
-        joined, detector = joined_scan(found, scan, name)
-    document = _document(found, joined, settings, detector, encoder)
+        scan = load_scan(report) if report else None
+        run = None if scan else _Run(ctx, config, official=official, quiet=quiet)
+        if run:
+            scan = run.scan([sample.file for sample in found.samples])
+        joined, detector = joined_scan(found, cast(Scan, scan), name)
+        if robustness and run:
+            moved = _moved(run, joined)
+    document = _document(found, joined, settings, detector, encoder, moved)
     for fmt, path in targets:
         write([document, *others], fmt, path)
     if json:
@@ -186,23 +201,43 @@ def evaluate(
     raise typer.Exit(INCOMPLETE if document["errors"] else CLEAN)
 
 
-def _scanned(ctx: typer.Context, found: TestSet, config: str | None, *, official: bool, quiet: bool) -> Scan:
-    options, said_reasoning = _options(ctx.params, config, found, texts=official)
-    model_folder(options.model)
-    command = shell_line(["fakescan", *(ctx.obj or [])])
-    engine = fakescan.engine_of(options)
-    if (options.deciding_score or engine.identity.decides) is ScoreKind.AFTER and not said_reasoning:
-        options = replace(options, reasoning=Reasoning.ALL)
-    with Watch(options, quiet=quiet) as watch:
-        run = run_scan(options, lambda: engine, watch, command=command)
-    if run.scan.interrupted:
-        say("interrupted; nothing is measured on a part of the images, and --resume goes on from there")
-        raise typer.Exit(INTERRUPTED)
-    return run.scan
+class _Run:
+    """A loaded model, and the options that pictures are scanned with; the model is loaded once for all of them."""
+
+    def __init__(self, ctx: typer.Context, config: str | None, *, official: bool, quiet: bool) -> None:
+        options, said_reasoning = _options(ctx.params, config, texts=official)
+        model_folder(options.model)
+        self.engine = fakescan.engine_of(options)
+        if (options.deciding_score or self.engine.identity.decides) is ScoreKind.AFTER and not said_reasoning:
+            options = replace(options, reasoning=Reasoning.ALL)
+        self.options, self.quiet = options, quiet
+        self.command = shell_line(["fakescan", *(ctx.obj or [])])
+
+    def scan(self, files: Sequence[Path], **changes: Any) -> Scan:
+        """Scan exactly these files."""
+        options = replace(self.options, paths=tuple(map(str, files)), **changes)
+        with Watch(options, quiet=self.quiet) as watch:
+            scan = run_scan(options, lambda: self.engine, watch, command=self.command).scan
+        if scan.interrupted:
+            say("interrupted; nothing is measured on a part of the images, and --resume goes on from there")
+            raise typer.Exit(INTERRUPTED)
+        return scan
 
 
-def _options(flags: Mapping[str, Any], config: str | None, found: TestSet, *, texts: bool) -> tuple[ScanOptions, bool]:
-    """Those of a scan of exactly these files, and whether somebody said which images get text.
+def _moved(run: _Run, joined: Joined) -> dict[str, Any]:
+    """The same pictures changed, in a folder that is gone afterwards."""
+    from fakescan_trainer.evaluate.robustness import measure, write_variants
+
+    with TemporaryDirectory(prefix="fakescan-") as folder:
+        written = write_variants(joined.answers, Path(folder))
+        files = [sample.file for members in written.samples.values() for sample in members]
+        if not files:
+            raise DataError("no picture could be changed", "give pictures that can be read")
+        return measure(joined, written, run.scan(files, run_dir=str(Path(folder) / "run"), resume=False))
+
+
+def _options(flags: Mapping[str, Any], config: str | None, *, texts: bool) -> tuple[ScanOptions, bool]:
+    """Those of a scan of given files, and whether somebody said which images get text.
 
     Settings that choose files, write reports or judge findings are not for it.
     """
@@ -213,7 +248,6 @@ def _options(flags: Mapping[str, Any], config: str | None, found: TestSet, *, te
     wanted = Reasoning.ALL if texts or options.decode.value == "free" else Reasoning.NONE
     fitted = replace(
         options,
-        paths=tuple(str(sample.file) for sample in found.samples),
         include=(), exclude=(), changed_since=None, allow_empty=False, limit=None, outputs=(), redact=(),
         gate=None, baseline=None, fail_on=FailOn.NEVER,
         policy=options.policy if "policy" in said else Policy.MODEL,
@@ -223,7 +257,12 @@ def _options(flags: Mapping[str, Any], config: str | None, found: TestSet, *, te
 
 
 def _document(
-    found: TestSet, joined: Joined, settings: Settings, detector: Mapping[str, Any], encoder: Path | None
+    found: TestSet,
+    joined: Joined,
+    settings: Settings,
+    detector: Mapping[str, Any],
+    encoder: Path | None,
+    robustness: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     from fakescan_trainer.evaluate.document import evaluation
     from fakescan_trainer.evaluate.reasoning import SentenceEncoder, measure
@@ -244,7 +283,7 @@ def _document(
             ["--encoder is of no use: no image has both a text and a reference"],
             "add --reasoning all, and give a test set with annotations",
         )
-    return evaluation(found, joined, settings, detector=detector, reasoning=reasoning)
+    return evaluation(found, joined, settings, detector=detector, reasoning=reasoning, robustness=robustness)
 
 
 def _only_scans(flags: Mapping[str, Any], taken: str, *, both: bool) -> None:

@@ -45,6 +45,12 @@ def print_evaluation(documents: Sequence[Document], out: TextIO) -> None:
         for title, value in texts:
             table.add_row(title, Text(value))
         console.print(table)
+    if changes := view.robustness_rows(document):
+        table = _table(*view.ROBUSTNESS_HEADER)
+        for line in changes:
+            table.add_row(*map(Text, line))
+        console.print(table)
+        console.print(Text(view.robustness_sentence(document)), soft_wrap=True)
     if counted := view.official_rows(document):
         table = _table("authors' counting", "real", "fake", "all", "left out")
         for line in counted:

@@ -254,6 +254,18 @@ def test_what_cannot_be_meant_ends_with_2(cli: Cli, testset: Path, arguments: tu
     assert "hint: " in done.err
 
 
+def test_changed_pictures_are_scanned_too(cli: Cli, testset: Path) -> None:
+    found = run_json(cli, testset, "--limit", "1", "--robustness", "-o", "p.html")["robustness"]
+    assert len(found["variants"]) == 19
+    assert all(row["n"] == 4 for row in found["variants"])
+    assert {image["path"] for image in found["images"]} <= {
+        path.relative_to(testset).as_posix() for path in testset.rglob("*.png")
+    }
+    page = Page(Path("p.html").read_text("utf-8"))
+    assert "The same pictures changed" in page.text
+    assert cli("eval", testset, "--robustness", "--report", "r.json").code == 2
+
+
 def test_presets_are_listed(cli: Cli) -> None:
     done = cli("eval", "--list-presets")
     assert done.code == 0

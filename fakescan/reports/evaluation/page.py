@@ -79,6 +79,10 @@ def write_html(documents: Sequence[Document], out: TextIO) -> None:
                 roc=_line(curves.get("roc") or []),
                 dots=_dots(curves.get("reliability") or []),
                 coverage=_line(curves.get("coverage") or []),
+                changes=view.robustness_rows(document),
+                changes_header=view.ROBUSTNESS_HEADER,
+                changes_sentence=view.robustness_sentence(document),
+                series=_series(document.get("robustness") or {}),
                 reasoning=view.reasoning_rows(document),
                 official=view.official_rows(document),
                 errors=[
@@ -98,6 +102,22 @@ def _line(points: Sequence[Sequence[float]]) -> str:
     return " ".join(f"{_SIDE * float(x):.2f},{_SIDE * (1 - float(y)):.2f}" for x, y in points)
 
 
+def _series(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """A curve of accuracy for each series of two levels or more: its name, points, and the levels in words."""
+    by_name: dict[str, list[tuple[float, float]]] = {}
+    for row in found.get("variants") or []:
+        if row.get("accuracy") is not None and row["series"] != "way":
+            by_name.setdefault(str(row["series"]), []).append((float(row["level"]), float(row["accuracy"])))
+    curves = []
+    for name, points in by_name.items():
+        points.sort()
+        if len(points) > 1:
+            low, high = points[0][0], points[-1][0]
+            line = _line([((level - low) / (high - low), accuracy) for level, accuracy in points])
+            curves.append((visible(name), line, f"from {low:g} to {high:g}"))
+    return curves
+
+
 def _dots(bins: Sequence[Mapping[str, Any]]) -> list[Dot]:
     dots = []
     for row in bins:
@@ -113,4 +133,8 @@ def _calibrations(document: Document) -> list[str]:
     found = document["detector"].get("calibration")
     if not isinstance(found, Mapping):
         return []
-    return [visible(f"Score {kind} the text: {words}", limit_chars=400) for kind, words in found.items() if words]
+    return [
+        visible(f"Score {kind} the text, calibrated on {words}.", limit_chars=400)
+        for kind, words in found.items()
+        if words
+    ]

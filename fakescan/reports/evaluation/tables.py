@@ -65,6 +65,9 @@ def write_markdown(documents: Sequence[Document], out: TextIO) -> None:
     lines += [_markdown_line(row) for row in rows]
     if texts := view.reasoning_rows(document):
         lines += ["", "| reasoning | |", "|---|---|", *(_markdown_line(row) for row in texts)]
+    if changes := view.robustness_rows(document):
+        lines += ["", _markdown_line(view.ROBUSTNESS_HEADER), "|" + "---|" * len(view.ROBUSTNESS_HEADER)]
+        lines += [*map(_markdown_line, changes), "", prose(view.robustness_sentence(document))]
     if counted := view.official_rows(document):
         lines += ["", "| authors' counting | real | fake | all | left out |", "|---|---|---|---|---|"]
         lines += [_markdown_line(row) for row in counted]

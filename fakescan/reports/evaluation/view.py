@@ -11,6 +11,10 @@ from fakescan.reports.words import count
 
 Document = Mapping[str, Any]
 
+_LAYOUTS = {
+    "folders": "folders real and fake", "generators": "a folder for each generator", "mmfr": "the paper's layout",
+    "csv": "a CSV list", "manifest": "a manifest", "given": "folders given by hand",
+}  # fmt: skip
 DASH = "–"  # noqa: RUF001 - what stands where a figure is not defined
 _NAME_CHARS = 80
 
@@ -111,7 +115,7 @@ def group_rows(document: Document) -> list[Row]:
     groups = document["groups"]
     rows = [_row(name_of(name), found, "group") for name, found in groups.items()]
     if len(rows) > 1:
-        rows.append(_row("average of groups", document["average"], "average"))
+        rows.append(_row("average", document["average"], "average"))
     return [*rows, _row("all images", document["overall"], "overall")]
 
 
@@ -145,7 +149,7 @@ def sentences(document: Document) -> list[str]:
     """What a reader must know beside the figures, a sentence each."""
     data, found = document["data"], document["overall"]
     images = f"{int(found['n_fake']):,} AI-generated and {int(found['n_real']):,} real images"
-    lines = [f"{images}, read as {name_of(data.get('layout', ''))}."]
+    lines = [f"{images} ({_LAYOUTS.get(str(data.get('layout')), 'a test set')})."]
     missing = int(found.get("n_without_score") or 0)
     if missing:
         lines.append(
@@ -176,6 +180,36 @@ def reasoning_rows(document: Document) -> list[tuple[str, str]]:
     if found.get("css_encoder"):
         rows.append(("Sentence encoder", name_of(found["css_encoder"])))
     return rows
+
+
+def robustness_rows(document: Document) -> list[list[str]]:
+    """Each change of the pictures: name, accuracy, area, coverage, both verdict rates, flips; the originals first."""
+    found = document.get("robustness")
+    if not found:
+        return []
+    keys = ("accuracy", "auroc", "coverage", "real_called_fake", "fake_called_fake")
+    figures = [figure for key in keys for figure in FIGURES if figure.key == key]
+    rows = [["as they are", *(shown(figure, document["overall"].get(figure.key)) for figure in figures), ""]]
+    for row in found["variants"]:
+        cells = [shown(figure, row.get(figure.key)) for figure in figures]
+        rows.append([name_of(row["name"]), *cells, f"{int(row['flips']):,} of {int(row['n']):,}"])
+    return rows
+
+
+ROBUSTNESS_HEADER = ("change", "Acc", "AUROC", "Coverage", "Real→AI", "AI→AI", "flips")
+"""Over ``robustness_rows``."""
+
+
+def robustness_sentence(document: Document) -> str:
+    """How far scores move, in a sentence; empty where that was not measured."""
+    found = document.get("robustness")
+    if not found or found.get("median_range") is None:
+        return ""
+    return (
+        f"Over all changes a picture's score moves by {float(found['median_range']):.3f} (median of largest minus "
+        f"smallest); {100 * float(found['share_flipped']):.1f} % of the pictures went from one side to the other at "
+        "least once."
+    )
 
 
 def official_rows(document: Document) -> list[list[str]]:

@@ -45,6 +45,7 @@ def evaluation(
     *,
     detector: Mapping[str, Any],
     reasoning: Mapping[str, Any] | None = None,
+    robustness: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The document.
 
@@ -54,6 +55,7 @@ def evaluation(
         settings: how figures are made.
         detector: what answered (``of_scan``, or a name).
         reasoning: figures of the texts, or None.
+        robustness: figures of the same pictures changed, or None.
     """
     answers = joined.answers
     groups: dict[str, list[Answer]] = {}
@@ -90,6 +92,8 @@ def evaluation(
         }
     if reasoning is not None:
         document["reasoning"] = dict(reasoning)
+    if robustness is not None:
+        document["robustness"] = dict(robustness)
     if settings.official:
         document["official"] = {
             "overall": official.count(answers), "groups": {name: official.count(groups[name]) for name in by_group}
