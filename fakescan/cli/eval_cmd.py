@@ -14,10 +14,17 @@ import typer
 import fakescan
 from fakescan.cli import scan_options as flag
 from fakescan.cli.console import Watch
-from fakescan.cli.eval_read import Wanted, comparison_of, joined_scan, read_document
+from fakescan.cli.eval_read import (
+    Wanted,
+    comparison_of,
+    joined_scan,
+    read_document,
+    refuse_unused,
+    seed_of,
+    threshold_of,
+)
 from fakescan.cli.exits import CLEAN, INCOMPLETE, INTERRUPTED, say, shell_line
 from fakescan.cli.settings import resolve
-from fakescan.core.option_values import whole_number
 from fakescan.core.options import OPTION_NAMES, FailOn, Reasoning, ScanOptions
 from fakescan.core.policy import Policy
 from fakescan.core.records import Scan, ScoreKind
@@ -32,10 +39,6 @@ if TYPE_CHECKING:
     from fakescan_trainer.evaluate.document import Settings
     from fakescan_trainer.evaluate.samples import TestSet
 
-_OF_A_SCAN = (
-    "model", "calibration", "reasoning", "score", "decode", "policy", "device", "dtype", "engine", "batch_size",
-    "workers", "run_dir", "resume",
-)  # fmt: skip
 _DATA, _WHO, _HOW = "What to measure on", "Whose answers", "How to measure"
 
 
@@ -166,7 +169,7 @@ def evaluate(
         eval_table.print_presets(sys.stdout)
         raise typer.Exit(CLEAN)
     targets = [parse_target(text) for text in outputs or ()]
-    settings = Settings(bootstrap, _seed(seed), official)
+    settings = Settings(bootstrap, seed_of(seed), official)
     wanted = Wanted(data, tuple(real or ()), tuple(fake or ()), by, split, root, preset, limit, settings.seed)
     if compare:
         comparison_of(compare, wanted, settings, targets, json=json, quiet=quiet)
@@ -174,14 +177,14 @@ def evaluate(
     if robustness and (report or scores):
         raise ConfigError(["--robustness needs the pictures to be scanned"], "leave --report and --scores out")
     if report or scores:
-        _only_scans(ctx.params, "--report" if report else "--scores", both=bool(report and scores))
+        refuse_unused(ctx.params, "--report" if report else "--scores", both=bool(report and scores))
     others = [read_document(place) for place in beside or ()]
     found = wanted.read()
     moved: dict[str, Any] | None = None
     if scores:
         from fakescan_trainer.evaluate.answers import from_scores
 
-        joined = from_scores(found.samples, scores, _share(threshold))
+        joined = from_scores(found.samples, scores, threshold_of(threshold))
         detector: dict[str, Any] = {"name": name or scores.stem, "scores": scores.name}
     else:
         scan = load_scan(report) if report else None
@@ -284,32 +287,3 @@ def _document(
             "add --reasoning all, and give a test set with annotations",
         )
     return evaluation(found, joined, settings, detector=detector, reasoning=reasoning, robustness=robustness)
-
-
-def _only_scans(flags: Mapping[str, Any], taken: str, *, both: bool) -> None:
-    """Refuse what would silently change nothing: the answers are there already."""
-    about = [name for name in _OF_A_SCAN if flags.get(name)]
-    if taken == "--report" and flags.get("threshold"):
-        about.append("threshold")
-    faults = [f"--{name.replace('_', '-')} is of no use with {taken}, which brings the answers" for name in about]
-    if both:
-        faults.append("--report and --scores contradict each other")
-    if faults:
-        raise ConfigError(faults, "leave them out, or let the images be scanned")
-
-
-def _seed(text: str | None) -> int:
-    try:
-        return 0 if text is None else int(whole_number(text))
-    except ValueError as fault:
-        raise ConfigError([f"--seed: {fault}"], "give a whole number") from None
-
-
-def _share(threshold: str | None) -> float | None:
-    """The threshold for scores of another detector, which need not be probabilities."""
-    if threshold is None:
-        return None
-    try:
-        return float(threshold)
-    except ValueError:
-        raise ConfigError([f"--threshold {threshold!a} is no number"], "give a number") from None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fakescan.cli.exits import say
 from fakescan.core.evaluation_file import evaluation_from_json, is_evaluation
+from fakescan.core.option_values import whole_number
 from fakescan.core.records import Scan
 from fakescan.core.schema import parse_json
 from fakescan.errors import ConfigError, InputError
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 _HINT = "give a JSON file that `fakescan eval` wrote"
 _MAX_BYTES = 4 * 1024**3
+_OF_A_SCAN = (
+    "model", "calibration", "reasoning", "score", "decode", "policy", "device", "dtype", "engine", "batch_size",
+    "workers", "run_dir", "resume",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +181,42 @@ def read_document(place: Path, *, or_scan: bool = False) -> dict[str, Any]:
         return evaluation_from_json(text)
     except InputError as fault:
         raise InputError(f"{name}: {fault.message}", fault.hint) from None
+
+
+def refuse_unused(flags: Mapping[str, Any], taken: str, *, both: bool) -> None:
+    """Refuse what would silently change nothing: the answers are there already.
+
+    Args:
+        flags: everything that was given.
+        taken: the flag that brings the answers.
+        both: whether the other of these two was given too.
+
+    Raises:
+        ConfigError: with all of them.
+    """
+    about = [name for name in _OF_A_SCAN if flags.get(name)]
+    if taken == "--report" and flags.get("threshold"):
+        about.append("threshold")
+    faults = [f"--{name.replace('_', '-')} is of no use with {taken}, which brings the answers" for name in about]
+    if both:
+        faults.append("--report and --scores contradict each other")
+    if faults:
+        raise ConfigError(faults, "leave them out, or let the images be scanned")
+
+
+def seed_of(text: str | None) -> int:
+    """The seed as a number; ConfigError where it is none."""
+    try:
+        return 0 if text is None else int(whole_number(text))
+    except ValueError as fault:
+        raise ConfigError([f"--seed: {fault}"], "give a whole number") from None
+
+
+def threshold_of(threshold: str | None) -> float | None:
+    """The threshold for scores of another detector, which need not be probabilities."""
+    if threshold is None:
+        return None
+    try:
+        return float(threshold)
+    except ValueError:
+        raise ConfigError([f"--threshold {threshold!a} is no number"], "give a number") from None

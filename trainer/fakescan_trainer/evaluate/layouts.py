@@ -10,18 +10,16 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fakescan.errors import DataError
 from fakescan.intake.identify import named_like_an_image
 from fakescan_trainer.data.mmfr import read_records
+from fakescan_trainer.evaluate.lists import csv_rows, json_lines, named, read_json
 from fakescan_trainer.evaluate.samples import Sample, TestSet, folder_label, is_fake, refuse_empty
 
 MANIFEST, ANNOTATIONS = "manifest.jsonl", "annotations.jsonl"
@@ -57,11 +55,11 @@ def read_test_set(place: Path, *, by: str | None = None, split: str | None = Non
     elif suffix in {".jsonl", ".csv", ".tsv"}:
         found = _read_list(place, by, split, root or place.parent, jsonl=suffix == ".jsonl")
     else:
-        raise DataError(f"{_named(place)} is none of .csv, .tsv, .json and .jsonl", "name the list by its format")
+        raise DataError(f"{named(place)} is none of .csv, .tsv, .json and .jsonl", "name the list by its format")
     refuse_empty(found.samples, str(place))
     if not any(sample.file.is_file() for sample in found.samples[:1000]):
         raise DataError(
-            f"no image of {_named(place)} is where the list says, as {ascii(found.samples[0].path)[1:-1]}",
+            f"no image of {named(place)} is where the list says, as {ascii(found.samples[0].path)[1:-1]}",
             "name the folder that its paths are relative to with --root",
         )
     return found
@@ -77,10 +75,10 @@ def given_folders(real: Sequence[Path], fake: Sequence[Path]) -> TestSet:
     for folders, label in ((real, False), (fake, True)):
         for folder in folders:
             if not folder.is_dir():
-                raise DataError(f"{_named(folder)} is no folder", "give folders to --real and --fake")
+                raise DataError(f"{named(folder)} is no folder", "give folders to --real and --fake")
             files = list(_images(folder))
             if not files:
-                raise DataError(f"{_named(folder)} holds no image", "give folders to --real and --fake")
+                raise DataError(f"{named(folder)} holds no image", "give folders to --real and --fake")
             for file in files:
                 below = file.relative_to(folder).as_posix()
                 first, _, rest = below.partition("/")
@@ -150,14 +148,14 @@ def _references(*folders: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for folder in dict.fromkeys(folders):
         for file in sorted([*folder.glob(f"*{_REASONING}"), *folder.glob(f"*/*{_REASONING}")]):
-            table = _json(file)
+            table = read_json(file)
             if isinstance(table, dict):
                 found |= {key: joined_reference(_attributes(file, key, value)) for key, value in table.items()}
     return found
 
 
 def _read_mmfr_file(place: Path, root: Path | None) -> TestSet:
-    document = _json(place)
+    document = read_json(place)
     if isinstance(document, dict):
         base = next(
             (folder for folder in ([root] if root else [place.parent / _SETS, place.parent, place.parent.parent])
@@ -185,7 +183,7 @@ def _read_mmfr_file(place: Path, root: Path | None) -> TestSet:
 
 
 def _read_list(place: Path, by: str | None, split: str | None, root: Path, *, jsonl: bool) -> TestSet:
-    rows = _json_lines(place) if jsonl else _csv_rows(place)
+    rows = json_lines(place) if jsonl else csv_rows(place)
     references = _annotations(place.parent / ANNOTATIONS) if jsonl else {}
     samples: list[Sample] = []
     faults: list[str] = []
@@ -233,66 +231,16 @@ def _annotations(place: Path) -> dict[str, str]:
     if not place.is_file():
         return {}
     found = {}
-    for _, row in _json_lines(place):
+    for _, row in json_lines(place):
         attributes = row.get("attributes")
         if isinstance(attributes, dict) and attributes:
             found[str(row.get("path"))] = joined_reference(attributes)
     return found
 
 
-def _csv_rows(place: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    delimiter = "\t" if place.suffix.lower() == ".tsv" else ","
-    try:
-        reader = csv.DictReader(StringIO(_text(place), newline=""), delimiter=delimiter)
-        if reader.fieldnames is None or not {"path", "label"} <= {
-            str(name).strip().lower() for name in reader.fieldnames
-        }:
-            raise DataError(
-                f"{_named(place)} has no header with path and label", "its first line must name the columns"
-            )
-        for row in reader:
-            yield (
-                reader.line_num,
-                {str(k).strip().lower(): v for k, v in row.items() if k is not None and v is not None},
-            )
-    except csv.Error as fault:
-        raise DataError(f"{_named(place)} is no CSV: {fault}", "save it as CSV in UTF-8") from None
-
-
-def _json_lines(place: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(_text(place).splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as fault:
-            raise DataError(
-                f"{_named(place)}, line {number}: no JSON: {fault}", "each line must be an object"
-            ) from None
-        if not isinstance(row, dict):
-            raise DataError(f"{_named(place)}, line {number}: no object", "each line must be an object")
-        yield number, row
-
-
-def _json(place: Path) -> Any:
-    try:
-        return json.loads(_text(place))
-    except (ValueError, RecursionError) as fault:
-        raise DataError(f"{_named(place)} is no JSON: {fault}", "give an MMFR file") from None
-
-
-def _text(place: Path) -> str:
-    try:
-        return place.read_text("utf-8-sig")
-    except OSError as fault:
-        raise DataError(f"cannot read {_named(place)}: {fault.strerror}", "check its permissions") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{_named(place)} is not UTF-8", "save it in UTF-8") from None
-
-
 def _attributes(file: Path, key: str, value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
-        raise DataError(f"{_named(file)}: {key!a} is no object of attributes", "give the authors' layout")
+        raise DataError(f"{named(file)}: {key!a} is no object of attributes", "give the authors' layout")
     return value
 
 
@@ -318,8 +266,4 @@ def _only_lists(by: str | None, split: str | None) -> None:
 def _refuse(place: Path, faults: Sequence[str]) -> None:
     if faults:
         more = f" and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
-        raise DataError(f"{_named(place)}: " + "; ".join(faults[:_MOST_FAULTS]) + more, "mend the list")
-
-
-def _named(path: Path) -> str:
-    return ascii(str(path))[1:-1]
+        raise DataError(f"{named(place)}: " + "; ".join(faults[:_MOST_FAULTS]) + more, "mend the list")
