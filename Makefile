@@ -20,7 +20,8 @@ $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# hatchling and editables first and no build isolation: the build, too, uses pinned versions only.
+# hatchling and editables first and no build isolation: the build, too, uses pinned versions only. rouge-score comes as
+# source only, and needs setuptools for that.
 $(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing the pinned dependencies into $(VENV): some minutes, most of them for PyTorch ..."
 	$(PIP) install --quiet --quiet -c constraints.txt hatchling editables
@@ -29,7 +30,7 @@ $(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing the pinned dependencies and tools into $(VENV): some minutes, most of them for PyTorch ..."
-	$(PIP) install --quiet --quiet -c constraints.txt hatchling editables
+	$(PIP) install --quiet --quiet -c constraints.txt hatchling editables setuptools
 	$(PIP) install --quiet --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@ $(VENV)/.runtime
 

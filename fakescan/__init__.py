@@ -114,6 +114,8 @@ class Settings(TypedDict, total=False):
     """In how many other encodings each picture is scored again, at most 7."""
     audit: bool
     """Whether the sentences of the model's text are checked."""
+    calibration: str | os.PathLike[str] | None
+    """File of ``fakescan calibrate`` whose threshold goes before the model's own."""
     device: str
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     dtype: str
@@ -230,6 +232,7 @@ def engine_of(options: ScanOptions) -> Engine:
             score=options.deciding_score,
             decode=options.decode.value,
             seed=options.seed,
+            calibration=options.calibration,
         )
 
 

@@ -53,6 +53,8 @@ COMMANDS: dict[str, Command] = {
     "trust": Command("fakescan.cli.trust_cmd:app", "Show and download the list of trusted signers."),
     "data": Command("fakescan.cli.data_cmd:app", "Build, check, annotate and compile training data."),
     "train": Command("fakescan.cli.train:train", "Fine-tune a model (LM + FACL + CPM)."),
+    "eval": Command("fakescan.cli.eval_cmd:evaluate", "Measure a detector on labelled images."),
+    "calibrate": Command("fakescan.cli.calibrate_cmd:calibrate", "Fit the threshold on photographs of your own."),
     "config": Command("fakescan.cli.config_cmd:app", "Show settings and where each comes from."),
     "schema": Command("fakescan.cli.schema_cmd:schema", "Print the JSON Schema of the JSON report."),
     "doctor": Command("fakescan.cli.doctor:doctor", "Check environment, devices and model, with hints."),

@@ -51,6 +51,7 @@ def scan(
     threshold: flag.Threshold = None,
     stability: flag.Stability = None,
     audit: flag.Audit = None,
+    calibration: flag.CalibrationFile = None,
     seed: flag.Seed = None,
     outputs: flag.Outputs = None,
     json: flag.Json = False,

@@ -139,6 +139,12 @@ Audit = Annotated[
         show_default=False,
     ),
 ]
+CalibrationFile = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration", metavar="FILE", help="Threshold of your own (`fakescan calibrate`).", rich_help_panel=_HOW
+    ),
+]
 Seed = Annotated[str | None, typer.Option("--seed", metavar="N", help="Seed for --decode free.", rich_help_panel=_HOW)]
 Outputs = Annotated[
     list[str] | None,

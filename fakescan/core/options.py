@@ -147,6 +147,8 @@ class ScanOptions:
     """In how many other encodings each picture is scored again; 0: in none."""
     audit: bool = False
     """Whether the sentences of the model's text are checked."""
+    calibration: str | None = None
+    """File of ``fakescan calibrate`` whose threshold goes before the model's own; None: the model's."""
     run_dir: str | None = None
     """Folder of the journal and the JSON report; None: a new one in the user's cache."""
     resume: bool = False
@@ -226,6 +228,7 @@ _READERS: Mapping[str, read.Reader] = {
     "threshold": read.optional_share,
     "stability": read.count_up_to(MAX_ENCODINGS),
     "audit": read.flag,
+    "calibration": read.optional_text,
     "run_dir": read.optional_text,
     "resume": read.flag,
     "limit": read.optional_count,
@@ -291,6 +294,8 @@ def contradictions(options: ScanOptions) -> list[str]:
         faults.append("decode free and reasoning none contradict each other: without text there is nothing to draw")
     if options.audit and options.reasoning is Reasoning.NONE:
         faults.append("audit and reasoning none contradict each other: without text there is nothing to check")
+    if options.calibration is not None and options.threshold is not None:
+        faults.append("threshold and calibration contradict each other: a calibration promises for its own threshold")
     if options.dtype is DType.INT8 and options.device not in ("auto", "cpu"):
         faults.append(f"dtype int8 and device {options.device} contradict each other: dynamic int8 runs on a CPU only")
     return faults

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from dataclasses import replace
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from fakescan.core.calibration_file import applied, binding_of, read_own
 from fakescan.core.records import ScoreKind
 from fakescan.errors import ConfigError, ModelError
 from fakescan.model import library
@@ -74,6 +76,7 @@ def load(
     score: ScoreKind | None = None,
     decode: str = "greedy",
     seed: int = 0,
+    calibration: str | None = None,
 ) -> Engine:
     """Load a model and the engine that runs it.
 
@@ -86,18 +89,26 @@ def load(
         score: the score that decides; None = what the checkpoint says.
         decode: greedy, or free (nothing forced, temperature 0.2).
         seed: of drawn text.
+        calibration: file of ``fakescan calibrate`` whose record goes before the checkpoint's; None = the checkpoint's.
 
     Raises:
         ModelError: the model is missing, damaged or unsuitable.
-        ConfigError: device, format or engine do not exist here.
+        ConfigError: device, format or engine do not exist here, or the calibration was fitted with something else.
+        InputError: the calibration cannot be read.
     """
     folder = model_folder(model)
     engine_type = engine_class(name)
+    own = read_own(Path(calibration)) if calibration else None
     from fakescan.engines.device import choose_placement
     from fakescan.engines.plain import EngineOptions
     from fakescan.model.checkpoints import load_any
 
     placement = choose_placement(device, dtype)
     loaded = load_any(folder, placement.dtype)
+    if own is not None:
+        info, decides = loaded.info, score or loaded.info.decides
+        binding = binding_of(info.weights_sha256, info.prompt_id, placement.dtype_name, decides, decode)
+        # In the checkpoint's own place, since the text is steered to the side that the calibrated score takes.
+        loaded = replace(loaded, info=replace(info, calibration=applied(own, binding, info.calibration)))
     options = EngineOptions(batch_size or DEFAULT_BATCH, score or loaded.info.decides, decode == "free", seed)
     return cast("Engine", engine_type(loaded, placement, options))

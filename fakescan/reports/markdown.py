@@ -11,6 +11,7 @@ from fakescan.core.records import Assessed, Failure, ImageResult, Scan
 from fakescan.reports import words
 from fakescan.reports.escape import visible
 from fakescan.reports.judgement import FindingKind, Judgement, judge_plainly
+from fakescan.reports.measured import promises
 from fakescan.reports.order import by_attention, needs_attention, strongest
 
 MAX_ROWS = 20
@@ -80,6 +81,7 @@ def _lines(scan: Scan, judgement: Judgement) -> list[str]:
     model = f"Model {code(scan.model.name)}" if scan.model else "No model was loaded"
     policy = code(str(scan.options.get("policy", "balanced")))
     calibrated = "" if scan.calibration or not scan.model else " Its scores are not calibrated."
+    calibrated += "".join(f" {prose(promised)}" for promised in promises(scan.calibration))
     lines.append(
         f"{model}, policy {policy}, fakescan {code(scan.tool_version)}.{calibrated} "
         "A result is what a measured model says, not proof; missing metadata proves nothing."

@@ -2,8 +2,9 @@
 
 A calibration's ``metrics`` are a flat mapping. These keys are understood; any other is shown as it is called:
 ``data`` (name of the test set), ``n_fake`` and ``n_real`` (its images), ``fake_called_fake``, ``real_called_fake``,
-``coverage``, ``accuracy_when_decided``, ``tpr_at_1pct_fpr``, ``tpr_at_5pct_fpr`` (shares of one, or text), ``auc``,
-``ap``, ``ece``, ``brier``, and for the reliability table ``bin_K_n`` and ``bin_K_fake`` (K = 0..9: test images with
+``promise`` (a bound by the user's own photographs, as a sentence), ``coverage``, ``accuracy_when_decided``,
+``tpr_at_1pct_fpr``, ``tpr_at_5pct_fpr`` (shares of one, or text), ``auc``, ``ap``, ``ece``, ``brier``, and for the
+reliability table ``bin_K_n`` and ``bin_K_fake`` (K = 0..9: test images with
 K/10 <= p < (K+1)/10, and how many of them were AI-generated).
 """
 
@@ -33,7 +34,17 @@ _PLAIN = {
     "ece": "Calibration error (mean distance of the number from the measured share)",
     "brier": "Brier score (0 = perfect)",
 }
-_TOLD_ELSEWHERE = frozenset({"n_fake", "n_real", "data"})
+_TOLD_ELSEWHERE = frozenset({"n_fake", "n_real", "data", "promise"})
+
+
+def promises(calibrations: Mapping[ScoreKind, Calibration]) -> list[str]:
+    """What a calibration on the user's own photographs promises, in words; empty when it is the model's own.
+
+    Args:
+        calibrations: the scan's calibration by score.
+    """
+    found = (record.metrics.get("promise") for record in calibrations.values())
+    return [visible(str(words)) for words in found if words]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +149,10 @@ def _rates_in_words(calibration: Calibration, p_fake: float, kind: ImageKind | N
             f"On {images + ' ' if images else ''}test images {which}, {_figure(found, True)} of the AI-generated "
             f"and {_figure(alarms, True)} of the real ones were called AI-generated."
         )
-    elif not inside:
+    elif not inside and "promise" not in calibration.metrics:
         sentences.append("How often it is wrong was not recorded with this model.")
+    if "promise" in calibration.metrics:
+        sentences.append(visible(str(calibration.metrics["promise"])))
     return sentences
 
 

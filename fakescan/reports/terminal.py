@@ -22,6 +22,7 @@ from fakescan.core.verdict_words import NOT_HOLDING
 from fakescan.reports import words
 from fakescan.reports.escape import encodable, visible
 from fakescan.reports.judgement import Judgement, judge_plainly
+from fakescan.reports.measured import promises
 from fakescan.reports.order import by_attention, needs_attention, strongest
 
 _STYLES = {"fake": "bold red", "inconclusive": "yellow", "real": "cyan", "error": "bold magenta"}
@@ -124,7 +125,7 @@ def print_summary(
     interactive = out.isatty() if colour is None else colour
     pen = _Pen(_encoding(out))
     rows = [_row(result, pen) for result in by_attention(scan.results) if _is_listed(result)]
-    ends = [*_counts(scan, pen), *_places(reports, pen), *_ending(scan, exit_code)]
+    ends = [*_counts(scan, pen), *_places(reports, pen), *_ending(scan, exit_code, pen)]
     if not interactive:
         lines = [*(f"{row.mark}\t{row.number}\t{row.path}\t{row.why}" for row in rows), *(text.plain for text in ends)]
         out.write("".join(f"{line}\n" for line in lines))
@@ -214,7 +215,7 @@ def _places(reports: Sequence[Path], pen: _Pen) -> list[Text]:
     return [Text(f"Report: {pen.text(str(path))}") for path in reports]
 
 
-def _ending(scan: Scan, exit_code: int) -> list[Text]:
+def _ending(scan: Scan, exit_code: int, pen: _Pen) -> list[Text]:
     """What else must be said last."""
     lines = []
     moved = sum(any(reason.text.startswith(NOT_HOLDING) for reason in _reasons(item)) for item in scan.results)
@@ -224,6 +225,7 @@ def _ending(scan: Scan, exit_code: int) -> list[Text]:
         )
     if scan.model is not None and not scan.calibration:
         lines.append(Text("The model is not calibrated: its numbers are scores, not probabilities."))
+    lines += [Text(pen.text(words)) for words in promises(scan.calibration)]
     if exit_code:
         lines.append(Text(f"Exit code {exit_code}: {exit_meaning(exit_code)}."))
     return lines

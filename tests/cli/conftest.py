@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fakescan.cli import app
+from fakescan.core.calibration_file import applied, binding_of, read_own
 from fakescan.intake.pool import DecodePool
 from tests.support.weightless import WeightlessEngine
 
@@ -33,15 +34,26 @@ def decode_here(monkeypatch: pytest.MonkeyPatch) -> None:
 Cli = Callable[..., Outcome]
 
 
+def weightless_load(chosen: WeightlessEngine) -> Callable[..., WeightlessEngine]:
+    """What stands in for ``engines.load``: gives out one engine, with a calibration of the user's own where asked."""
+
+    def load(name: str = "auto", *, calibration: str | None = None, **asked: Any) -> WeightlessEngine:
+        if calibration is None:
+            return chosen
+        model = chosen.identity
+        binding = binding_of(
+            model.weights_sha256, model.prompt_version, model.dtype, asked["score"] or model.decides, asked["decode"]
+        )
+        return replace(chosen, calibration=applied(read_own(Path(calibration)), binding, chosen.calibration))
+
+    return load
+
+
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> WeightlessEngine:
     """The engine that ``load`` gives out, whatever is asked for."""
     chosen = WeightlessEngine()
-
-    def load(name: str = "auto", **asked: Any) -> WeightlessEngine:
-        return chosen
-
-    monkeypatch.setattr("fakescan.engines.load", load)
+    monkeypatch.setattr("fakescan.engines.load", weightless_load(chosen))
     return chosen
 
 

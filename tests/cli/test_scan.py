@@ -346,6 +346,7 @@ def test_the_engine_gets_what_was_asked_for(cli: Cli, tmp_path: Path, monkeypatc
     folder(tmp_path / "in", a=FAKE)
     (tmp_path / "m").mkdir()
     flags = "--model m --device cpu --dtype int8 --batch-size 2 --score after --decode free --seed 7 --engine plain"
+    flags += " --calibration own.json"
     cli("scan", "in", *flags.split())
     assert asked == {
         "name": "plain",
@@ -356,6 +357,7 @@ def test_the_engine_gets_what_was_asked_for(cli: Cli, tmp_path: Path, monkeypatc
         "score": "after",
         "decode": "free",
         "seed": 7,
+        "calibration": "own.json",
     }
 
 

@@ -13,6 +13,7 @@ PAGES = (
     "CHANGELOG.md",
     "docs/cli.md",
     "docs/data.md",
+    "docs/eval.md",
     "docs/evidence.md",
     "docs/html-report.md",
     "docs/files.md",

@@ -271,3 +271,33 @@ def test_unknown_names_get_near_misses(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="did you mean nano"):
         engines.model_folder("nanno")
     assert engines.model_folder(str(tmp_path)) == tmp_path
+
+
+def test_a_calibration_of_the_users_own_goes_before_the_checkpoints(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from fakescan.core.calibration_file import OwnCalibration, Promise, binding_of, own_to_json
+
+    shipped = {kind: Calibration(10.0, 0.0, 0.5, (0.5, 0.5), "shipped") for kind in ScoreKind}
+    made = engine(base, calibration=shipped)
+    loaded = LoadedModel(made.info, made.llava, made.tokenizer)
+    monkeypatch.setattr("fakescan.model.checkpoints.load_any", lambda folder: loaded)
+    own = Calibration(10.0, 0.0, 1.0, (0.0, 1.0), "own photographs")
+    binding = binding_of(made.info.weights_sha256, made.info.prompt_version, "float32", ScoreKind.BEFORE, "greedy")
+    promise = Promise(0.05, 0.95, 100, 0)
+    file = OwnCalibration(binding, "tiny", promise, own, datetime(2026, 1, 1, tzinfo=UTC), "0")
+    place = tmp_path / "own.json"
+    place.write_text(own_to_json(file), "utf-8")
+    settings: dict[str, Any] = {"device": "cpu", "dtype": "float32", "calibration": str(place)}
+    found = engines.load(**settings)
+    assert found.calibration == {ScoreKind.BEFORE: own, ScoreKind.AFTER: shipped[ScoreKind.AFTER]}
+    assert engines.load(**(settings | {"calibration": None})).calibration == shipped
+    with pytest.raises(ConfigError, match="another deciding score"):
+        engines.load(score=ScoreKind.AFTER, **settings)
+    other = replace(file, binding=replace(binding, weights_sha256="1" * 64))
+    place.write_text(own_to_json(other), "utf-8")
+    with pytest.raises(ConfigError, match="other weights"):
+        engines.load(**settings)

@@ -1,0 +1,140 @@
+"""Figures of an evaluation on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fakescan.reports.evaluation import view
+from fakescan.reports.evaluation.view import FIGURES, Document, Row
+
+_IN_TERMINAL = ("accuracy", "real_accuracy", "fake_accuracy", "auroc", "average_precision", "tpr_at_fpr_0.01", "ece")
+_MOST_ERRORS = 10
+
+
+def print_evaluation(documents: Sequence[Document], out: TextIO) -> None:
+    """All figures over all images, the main ones by group, texts, and what went wrong.
+
+    Args:
+        documents: the evaluation, and any others to stand beside it.
+        out: where to.
+    """
+    document, console = documents[0], _console(out)
+    console.print(Text(view.title_of(document), style="bold"))
+    for sentence in view.sentences(document):
+        console.print(Text(sentence), soft_wrap=True)
+    table = _table("figure", "value", "95 % interval")
+    for title, value, span in view.overall_rows(document):
+        table.add_row(title, value, span)
+    console.print(table)
+    console.print(_groups(view.group_rows(document), str(document["data"].get("grouped_by") or "group")))
+    if matched := view.matched_rows(document):
+        console.print(_groups(matched, "of one origin"))
+    if len(documents) > 1:
+        header, rows = view.paper_table(documents)
+        side_by_side = _table(*header)
+        for row in rows:
+            side_by_side.add_row(*map(Text, row))
+        console.print(side_by_side)
+    if texts := view.reasoning_rows(document):
+        table = _table("reasoning", "")
+        for title, value in texts:
+            table.add_row(title, Text(value))
+        console.print(table)
+    if changes := view.robustness_rows(document):
+        table = _table(*view.ROBUSTNESS_HEADER)
+        for line in changes:
+            table.add_row(*map(Text, line))
+        console.print(table)
+        console.print(Text(view.robustness_sentence(document)), soft_wrap=True)
+    if counted := view.official_rows(document):
+        table = _table("authors' counting", "real", "fake", "all", "left out")
+        for line in counted:
+            table.add_row(*map(Text, line))
+        console.print(table)
+    errors = document["errors"]
+    for error in errors[:_MOST_ERRORS]:
+        console.print(
+            Text(f"no answer: {view.name_of(error['path'])}: {view.name_of(error['message'])}"), soft_wrap=True
+        )
+    if len(errors) > _MOST_ERRORS:
+        console.print(f"... and {len(errors) - _MOST_ERRORS:,} more")
+
+
+def print_comparison(comparison: Mapping[str, Any], out: TextIO) -> None:
+    """Two detectors on the same images.
+
+    Args:
+        comparison: as ``document.compare`` makes it.
+        out: where to.
+    """
+    console = _console(out)
+    first, second = (view.name_of(comparison[side]["detector"]) for side in ("first", "second"))
+    console.print(Text(f"A: {first}   B: {second}   {comparison['shared']:,} images of both"), soft_wrap=True)
+    if left_out := comparison["only_in_first"] + comparison["only_in_second"]:
+        console.print(f"{left_out:,} images of only one of them are left out", soft_wrap=True)
+    figures = {figure.key: figure for figure in FIGURES}
+    table = _table("figure", "A", "B", "B - A", "95 % interval")
+    for key, row in comparison["figures"].items():
+        figure = figures[key]
+        span = row["interval"]
+        between = f"{view.shown(figure, span[0])} to {view.shown(figure, span[1])}" if span else view.DASH
+        values = (view.shown(figure, row[name]) for name in ("first", "second", "difference"))
+        table.add_row(figure.title + (", %" if figure.percent else ""), *values, between)
+    console.print(table)
+    test = comparison["mcnemar"]
+    console.print(
+        f"McNemar's exact test of accuracy: {test['only_first_right']:,} images only A got right, "
+        f"{test['only_second_right']:,} only B; {_p(test['p'])}",
+        soft_wrap=True,
+    )
+    areas = comparison["delong"]
+    if areas is not None:
+        console.print(f"DeLong's test of the area under the ROC curve: {_p(areas['p'])}", soft_wrap=True)
+
+
+def print_presets(out: TextIO) -> None:
+    """Public test sets: how they lie on disk and where they are.
+
+    Args:
+        out: where to.
+    """
+    from fakescan_trainer.evaluate.presets import PRESETS
+
+    console = _console(out)
+    for item in PRESETS:
+        console.print(Text.assemble((item.name, "bold"), f"  {item.title}"))
+        console.print(f"    {item.where}", soft_wrap=True)
+        console.print(f"    {item.steps}", soft_wrap=True)
+        for line in item.tree:
+            console.print(f"      DATA/{line}" if not item.as_list else f"      {line}", soft_wrap=True)
+
+
+def _groups(rows: Sequence[Row], head: str) -> Table:
+    shown = [(at, figure) for at, figure in enumerate(FIGURES) if figure.key in _IN_TERMINAL]
+    table = _table(head, "real", "AI", *(figure.short for _, figure in shown))
+    for row in rows:
+        style = "" if row.kind == "group" else "bold"
+        table.add_row(Text(row.name), row.n_real, row.n_fake, *(row.cells[at] for at, _ in shown), style=style)
+    return table
+
+
+def _p(value: float) -> str:
+    words = "p < 0.0001" if value < 0.0001 else f"p = {value:.4f}"
+    return f"{words} ({'a difference' if value < 0.05 else 'no difference shown'} at the 5 % level)"
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(Text(first), overflow="fold")
+    for name in others:
+        table.add_column(Text(name), justify="right", overflow="fold")
+    return table
+
+
+def _console(out: TextIO) -> Console:
+    return Console(file=out, highlight=False, markup=False, emoji=False)

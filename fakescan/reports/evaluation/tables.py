@@ -1,0 +1,126 @@
+"""An evaluation as CSV, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from typing import TextIO
+
+from fakescan.reports.csv import cell
+from fakescan.reports.evaluation import view
+from fakescan.reports.evaluation.view import FIGURES, Document, Row
+from fakescan.reports.markdown import prose
+
+_COLUMNS = ("name", "kind", "n", "n_real", "n_fake", "n_without_score", *(figure.key for figure in FIGURES))
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': r"\textquotedbl{}", "→": r"$\rightarrow$", "–": "--",  # noqa: RUF001
+}  # fmt: skip
+_IN_LATEX = tuple(figure for figure in FIGURES if figure.key in {
+    "accuracy", "real_accuracy", "fake_accuracy", "auroc", "average_precision", "tpr_at_fpr_0.01", "ece", "brier",
+})  # fmt: skip
+"""As many columns as a page takes."""
+
+
+def write_csv(documents: Sequence[Document], out: TextIO) -> None:
+    """A row for each group with every figure and its interval; opens in spreadsheets and runs nothing there.
+
+    Args:
+        documents: evaluations.
+        out: a text stream that leaves line ends alone.
+    """
+    spans = [f"{figure.key}_{end}" for figure in FIGURES for end in ("low", "high")]
+    writer = csv.writer(out, lineterminator="\r\n")
+    out.write("\ufeff")
+    writer.writerow(["detector", "data", *_COLUMNS, *spans])
+    for document in documents:
+        rows = [(name, "group", found) for name, found in document["groups"].items()]
+        rows += [("", "average", document["average"]), ("", "overall", document["overall"])]
+        for name, kind, found in rows:
+            values = [name, kind, *(found.get(key) for key in _COLUMNS[2:])]
+            intervals = found.get("intervals") or {}
+            edges = [edge for figure in FIGURES for edge in intervals.get(figure.key) or (None, None)]
+            line = [document["detector"]["name"], document["data"]["name"], *values, *edges]
+            writer.writerow([cell(value) for value in line])
+
+
+def write_markdown(documents: Sequence[Document], out: TextIO) -> None:
+    """Tables for a README or an issue.
+
+    Args:
+        documents: the evaluation, and any others to stand beside it.
+        out: a text stream.
+    """
+    document = documents[0]
+    lines = [f"## {prose(view.title_of(document))}", ""]
+    lines += [f"- {prose(sentence)}" for sentence in view.sentences(document)]
+    lines += ["", "| figure | value | 95 % interval |", "|---|---|---|"]
+    lines += [f"| {prose(title)} | {value} | {span} |" for title, value, span in view.overall_rows(document)]
+    lines += ["", *_markdown_rows(view.group_rows(document))]
+    if matched := view.matched_rows(document):
+        lines += ["", "Real and AI-generated images of one origin:", "", *_markdown_rows(matched)]
+    header, rows = view.paper_table(documents)
+    lines += ["", "Accuracy in percent:", "", _markdown_line(header), "|" + "---|" * len(header)]
+    lines += [_markdown_line(row) for row in rows]
+    if texts := view.reasoning_rows(document):
+        lines += ["", "| reasoning | |", "|---|---|", *(_markdown_line(row) for row in texts)]
+    if changes := view.robustness_rows(document):
+        lines += ["", _markdown_line(view.ROBUSTNESS_HEADER), "|" + "---|" * len(view.ROBUSTNESS_HEADER)]
+        lines += [*map(_markdown_line, changes), "", prose(view.robustness_sentence(document))]
+    if counted := view.official_rows(document):
+        lines += ["", "| authors' counting | real | fake | all | left out |", "|---|---|---|---|---|"]
+        lines += [_markdown_line(row) for row in counted]
+    out.write("\n".join(lines) + "\n")
+
+
+def write_latex(documents: Sequence[Document], out: TextIO) -> None:
+    """Two tables in the paper's form: the figures by group, and the accuracy of each detector on each group.
+
+    Args:
+        documents: the evaluation, and any others to stand beside it.
+        out: a text stream.
+    """
+    document = documents[0]
+    heads = ["Group", "$n$", *(latex(figure.short) for figure in _IN_LATEX)]
+    lines = ["% needs \\usepackage{booktabs}", *_latex_start("l" + "r" * (len(heads) - 1), heads)]
+    for row in view.group_rows(document):
+        if row.kind != "group" and lines[-1] != r"\midrule":
+            lines.append(r"\midrule")
+        images = sum(int(part.replace(",", "")) for part in (row.n_real, row.n_fake) if part)
+        cells = [row.cells[FIGURES.index(figure)] for figure in _IN_LATEX]
+        lines.append(" & ".join([latex(row.name), str(images or ""), *map(latex, cells)]) + r" \\")
+    lines += _latex_end(f"{view.title_of(document)}. Shares in percent.")
+    header, rows = view.paper_table(documents)
+    lines += ["", *_latex_start("l" + "r" * (len(header) - 1), [latex(name) for name in header])]
+    lines += [" & ".join(map(latex, row)) + r" \\" for row in rows]
+    lines += _latex_end("Accuracy in percent.")
+    out.write("\n".join(lines) + "\n")
+
+
+def latex(text: str) -> str:
+    r"""Text with everything escaped that LaTeX would act on.
+
+    Args:
+        text: safe to show (``visible``).
+    """
+    return "".join(_LATEX.get(char, char) for char in text)
+
+
+def _latex_start(columns: str, heads: Sequence[str]) -> list[str]:
+    rule = [r"\toprule", " & ".join(heads) + r" \\", r"\midrule"]
+    return [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", *rule]
+
+
+def _latex_end(caption: str) -> list[str]:
+    return [r"\bottomrule", r"\end{tabular}", rf"\caption{{{latex(caption)}}}", r"\end{table}"]
+
+
+def _markdown_rows(rows: Sequence[Row]) -> list[str]:
+    heads = ["group", "real", "AI", *(figure.short for figure in FIGURES)]
+    lines = [_markdown_line(heads), "|---|" + "---:|" * (len(heads) - 1)]
+    return [*lines, *(_markdown_line([row.name, row.n_real, row.n_fake, *row.cells]) for row in rows)]
+
+
+def _markdown_line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(prose(text) for text in cells) + " |"
