@@ -25,9 +25,10 @@ import numpy as np
 from fakescan.core.calibration import probability, side
 from fakescan.core.records import Calibration, Label, LogitPair, ScoreKind
 from fakescan.model.checkpoints.ours import CheckpointInfo, read_info, write_info
-from fakescan_trainer.evaluate.detection import Array, auc, expected_calibration_error, tpr_at_fpr
+from fakescan_trainer.evaluate.detection import Array, auc, expected_calibration_error, tpr_at_fpr, wilson
 
 MIN_PER_LABEL = 30
+RESAMPLES = 500
 Row = tuple[dict[str, Any], dict[str, Any]]
 
 
@@ -127,17 +128,57 @@ def measured(info: CheckpointInfo, rows: list[Row], data: str) -> dict[ScoreKind
     return records
 
 
+def auc_interval(rows: list[Row], kind: ScoreKind, calibration: Calibration) -> tuple[float, float]:
+    """95 % interval of the AUC over images drawn again, each label apart."""
+    scored = [(float(row["label"] == "fake"), p_of(result, kind, calibration)) for row, result in rows]
+    fakes, reals = ([p for y, p in scored if y == label and p is not None] for label in (1.0, 0.0))
+    y: Array = np.concatenate([np.ones(len(fakes)), np.zeros(len(reals))])
+    p: Array = np.array([*fakes, *reals], float)
+    rng = np.random.default_rng(0)
+    drawn = [
+        np.concatenate([rng.integers(0, len(fakes), len(fakes)), len(fakes) + rng.integers(0, len(reals), len(reals))])
+        for _ in range(RESAMPLES)
+    ]
+    low, high = np.quantile([auc(y, p[again]) for again in drawn], [0.025, 0.975])
+    return float(low), float(high)
+
+
+def cell(name: str, values: dict[str, float | int | str], rows: list[Row], kind: ScoreKind, record: Calibration) -> str:
+    """A figure with its 95 % interval, as text."""
+    value = values.get(name, "-")
+    if not isinstance(value, float):
+        return str(value)
+    counts = {"real_called_fake": "n_real", "fake_called_fake": "n_fake"}
+    if name == "auc":
+        low, high = auc_interval(rows, kind, record)
+    elif name == "accuracy_when_decided":
+        return f"{value:.3f}"
+    else:
+        images = (
+            sum(int(values[each]) for each in ("n_fake", "n_real")) if name == "coverage" else int(values[counts[name]])
+        )
+        low, high = wilson(round(value * images), images)
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
 def table(rows: list[Row], key: Callable[[Row], str | None], kind: ScoreKind, record: Calibration) -> list[str]:
-    """A Markdown table by group."""
+    """A Markdown table by group, rates with 95 % intervals (Wilson; the AUC's by resampling)."""
     columns = ("n_fake", "n_real", "auc", "real_called_fake", "fake_called_fake", "coverage", "accuracy_when_decided")
     lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name, members in grouped(rows, key).items():
         values = figures(members, kind, record)
-        if not values:
-            continue
-        shown = [f"{v:.3f}" if isinstance(v := values.get(c, "-"), float) else str(v) for c in columns]
-        lines.append(f"| {name} | " + " | ".join(shown) + " |")
+        if values:
+            shown = [cell(column, values, members, kind, record) for column in columns]
+            lines.append(f"| {name} | " + " | ".join(shown) + " |")
     return lines
+
+
+def part_of(row: Row) -> str:
+    """Base pack, its hardest group, or the extended set."""
+    entry = row[0]
+    if entry["path"].startswith("images/"):
+        return "base, laboratoriet" if entry.get("matched") == "laboratoriet" else "base, without laboratoriet"
+    return "extended, laboratoriet" if entry.get("matched") == "laboratoriet" else "extended, others"
 
 
 def card(info: CheckpointInfo, records: dict[ScoreKind, Calibration], rows: list[Row], template: str) -> str:
@@ -152,6 +193,7 @@ def card(info: CheckpointInfo, records: dict[ScoreKind, Calibration], rows: list
         parts += [f"| {name} | {value} |" for name, value in record.metrics.items() if not name.startswith("bin_")]
         low, high = record.inconclusive_band
         parts += [f"| called fake from | {high:.4f} |", f"| called real below | {low:.4f} |", ""]
+        parts += ["By set:", "", *table(rows, part_of, kind, record), ""]
         parts += ["By kind of picture:", "", *table(rows, lambda row: row[1].get("kind"), kind, record), ""]
         parts += [
             "Matched groups (the honest test: both labels alike):",
