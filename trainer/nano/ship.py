@@ -54,7 +54,11 @@ def calibrate_before(loaded: LoadedModel, root: Path, caches: Sequence[Path]) ->
     """Score every held-out record in triage and fit."""
     info = loaded.info
     data_config = DataConfig(
-        root=str(root), train=("captions.json",), validation=("validation.json",), features=tuple(map(str, caches))
+        root=str(root),
+        train=("captions.json",),
+        validation=("validation.json",),
+        features=tuple(map(str, caches)),
+        variants=(1,),
     )
     data = TrainingData(data_config, info.preprocessing)
     config = TrainConfig(
