@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 import torch
 
+from fakescan.core.records import Label
 from fakescan.model.build import load_base
 from fakescan.model.images import Preprocessing
 from fakescan_trainer.config import StageConfig
 from fakescan_trainer.data.features import extend_cache
+from fakescan_trainer.data.mmfr import Record
 from fakescan_trainer.encode import collate
 from fakescan_trainer.loading import contradictions
 from fakescan_trainer.loop import Trainer
-from fakescan_trainer.probe import out_of_fold
+from fakescan_trainer.out_of_fold import shift_between
+from fakescan_trainer.probe import fit_probe, out_of_fold
 from tests.trainer.conftest import build
 
 
@@ -35,7 +38,7 @@ def grouped(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
 
 def test_out_of_fold_probabilities_order_the_labels_and_are_calibrated_as_a_whole() -> None:
     features, labels, groups = grouped()
-    p = out_of_fold(features, labels, torch.full((40,), 1 / 40), groups, 0.01, folds=4)
+    _, p = out_of_fold(features, labels, torch.full((40,), 1 / 40), groups, 0.01, folds=4)
     assert bool(((p > 0) & (p < 1)).all())
     assert float(p[labels == 1].min()) > float(p[labels == 0].max())
     assert float(p.mean()) == pytest.approx(0.5, abs=0.05)
@@ -48,7 +51,7 @@ def test_out_of_fold_probability_of_a_group_does_not_depend_on_its_own_labels() 
     odd = torch.tensor([group == "g3" for group in groups])
     wrong[odd] = 0.0
     features[odd, 2] = 5.0  # a channel by which a probe that saw this group could learn its label
-    p = out_of_fold(features, wrong, torch.full((40,), 1 / 40), groups, 0.001, folds=4)
+    _, p = out_of_fold(features, wrong, torch.full((40,), 1 / 40), groups, 0.001, folds=4)
     assert float(p[odd].min()) > 0.5
 
 
@@ -64,7 +67,7 @@ def test_soft_targets_reach_the_mapper_s_rows_and_a_resumed_run(
     soft = replace(
         config,
         model=replace(config.model, projector_pooling=2, views=("square",)),
-        data=replace(config.data, features=(str(tmp_path / "cache"),), variants=(0,)),
+        data=replace(config.data, features=(str(tmp_path / "cache"),), variants=(0,), out_of_fold=True),
         loss=replace(config.loss, soft_targets=0.5),
         stages=(
             StageConfig("probe", "probe", weight_decay=0.1),
@@ -75,18 +78,45 @@ def test_soft_targets_reach_the_mapper_s_rows_and_a_resumed_run(
     assert contradictions(soft) == []
     trainer = Trainer(soft)
     trainer.run()
-    saved = json.loads((tmp_path / "run" / "soft_targets.json").read_text("utf-8"))
+    saved = json.loads((tmp_path / "run" / "out_of_fold.json").read_text("utf-8"))["p_fake"]
     assert set(saved) == {record.image for record in trainer.data.labelled}
     record = trainer.data.labelled[0]
     label = float(record.label == "fake")
-    row = trainer.encoder.short(record, trainer.soft.aim(record))
+    row = trainer.encoder.short(record, trainer.unseen.aim(record))
     assert collate([row], 0).aim.tolist() == pytest.approx([0.5 * label + 0.5 * saved[record.image]])
     again = Trainer(soft)
     again.run(resume=True)
-    assert again.soft.p_fake == saved
+    assert again.data.shift is not None
+    assert trainer.data.shift is not None
+    assert again.data.shift.steps == pytest.approx(trainer.data.shift.steps)
+    assert again.unseen.p_fake == saved
+
+
+def test_shifted_features_have_the_logit_out_of_fold_and_change_nowhere_else() -> None:
+    features, labels, groups = grouped()
+    weights = torch.full((40,), 1 / 40)
+    mean, std = torch.randn(6), torch.rand(6) + 0.5
+    weight, bias = fit_probe(features, labels, weights, 0.001)
+    seen = features @ weight + bias
+    unseen, _ = out_of_fold(features, labels, weights, groups, 0.001, folds=4)
+    records = [
+        Record(f"{number}.png", Label.FAKE if label else Label.REAL, "", "", "s") for number, label in enumerate(labels)
+    ]
+    shift = shift_between(records, seen, unseen, weight, std)
+    cached = torch.randn(2, 3, 6)
+    for number, record in enumerate(records):
+        cached[:, 0] = features[number] * std + mean
+        moved = shift.apply(record, cached)
+        logits = (moved[:, 0] - mean) / std @ weight + bias
+        assert logits.tolist() == pytest.approx([float(unseen[number])] * 2, abs=1e-4)
+        assert torch.equal(moved[:, 1:], cached[:, 1:])
+    assert shift.apply(Record("other.png", Label.FAKE, "", "", "s"), cached) is cached
 
 
 def test_soft_targets_without_a_probe_are_refused(recipe: dict[str, Any]) -> None:
     config = build(recipe)
-    faults = contradictions(replace(config, loss=replace(config.loss, soft_targets=0.5)))
+    faults = contradictions(
+        replace(config, loss=replace(config.loss, soft_targets=0.5), data=replace(config.data, out_of_fold=True))
+    )
     assert any("soft_targets" in fault for fault in faults)
+    assert any("data.out_of_fold" in fault for fault in faults)

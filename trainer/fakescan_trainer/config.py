@@ -67,6 +67,9 @@ class DataConfig:
     """Augmented variants in the cache that training draws from; 0 is the plain picture."""
     augment: bool = False
     """Without a cache: augment pictures on the fly."""
+    out_of_fold: bool = False
+    """After a probe stage, show training images as if the probe had not seen their source: cached class tokens are
+    moved along its weight to its out-of-fold logit."""
     leak: bool = True
     """Keep "Therefore, this image is ..." at the end of REASONING (the paper's form)."""
     balance: bool = False

@@ -126,8 +126,11 @@ def contradictions(config: TrainConfig) -> list[str]:
         faults.append("loss.label_smoothing: must be in [0, 0.5)")
     if not 0 <= config.loss.soft_targets <= 1:
         faults.append("loss.soft_targets: must be in [0, 1]")
-    if config.loss.soft_targets and all(stage.task != "probe" for stage in config.stages):
-        faults.append("loss.soft_targets: needs a probe stage, whose out-of-fold probabilities they are")
+    if all(stage.task != "probe" for stage in config.stages):
+        if config.loss.soft_targets:
+            faults.append("loss.soft_targets: needs a probe stage, whose out-of-fold probabilities they are")
+        if config.data.out_of_fold:
+            faults.append("data.out_of_fold: needs a probe stage, whose out-of-fold logits are shown")
     if not 0 <= config.data.steer <= 1:
         faults.append("data.steer: must be in [0, 1]")
     faults += _out_of_range(config)

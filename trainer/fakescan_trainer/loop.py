@@ -22,13 +22,14 @@ from fakescan.errors import ConfigError, ModelError
 from fakescan.model.build import load_base
 from fakescan.model.projector import PooledProjector
 from fakescan_trainer import probe
-from fakescan_trainer.closed_form import CLOSED_FORM, SoftTargets, run_closed_form
+from fakescan_trainer.closed_form import CLOSED_FORM, run_closed_form
 from fakescan_trainer.config import StageConfig, TrainConfig, to_toml_table
 from fakescan_trainer.encode import Row, collate
 from fakescan_trainer.evaluate.validation import evaluate
 from fakescan_trainer.export import export_checkpoint
 from fakescan_trainer.materials import Materials, gather
 from fakescan_trainer.network import ForensicNetwork
+from fakescan_trainer.out_of_fold import OutOfFold
 from fakescan_trainer.record import MetricsFile
 from fakescan_trainer.sampling import samplers_of
 from fakescan_trainer.schedule import cosine_with_warmup, steps_of
@@ -91,7 +92,7 @@ class Trainer:
         self._standardise()
         self.position = Position()
         self.losses: list[float] = []
-        self.soft = SoftTargets(config.loss.soft_targets, self.out)
+        self.unseen = OutOfFold(config.loss.soft_targets, self.out)
 
     def _standardise(self) -> None:
         """Channel statistics of a pooled projector, from cached features of training images."""
@@ -122,7 +123,8 @@ class Trainer:
         if resume:
             self.position = load_position(last)
             load_weights(last, self.network)
-            self.soft.load()
+            self.unseen.load()
+            self.data.shift = self.unseen.shift
         self._note_config(resume=resume)
         metrics_file = MetricsFile(self.out, self.position.total_steps if resume else None)
         metrics: dict[str, float] = {}
@@ -133,7 +135,7 @@ class Trainer:
                 stage = self.config.stages[number]
                 if stage.task in CLOSED_FORM:
                     self.watch.stage_started(stage.name, 1, 0)
-                    figures = run_closed_form(stage, self.config, self.network, self.tokenizer, self.data, self.soft)
+                    figures = run_closed_form(stage, self.config, self.network, self.tokenizer, self.data, self.unseen)
                     self.position.total_steps += 1
                     self.watch.step(1, figures)
                 else:
@@ -252,7 +254,7 @@ class Trainer:
     def _row(self, kind: str, record: Any, rng: np.random.Generator) -> Row:
         if kind == "full":
             return self.encoder.full(record, steered=bool(rng.random() < self.config.data.steer))
-        return self.encoder.short(record, self.soft.aim(record)) if kind == "short" else self.encoder.caption(record)
+        return self.encoder.short(record, self.unseen.aim(record)) if kind == "short" else self.encoder.caption(record)
 
     def _evaluate(self, metrics_file: MetricsFile, stage: str) -> dict[str, float]:
         metrics = evaluate(self.network, self.encoder, self.data, self.config.run.eval_rows, self.accelerator.device)

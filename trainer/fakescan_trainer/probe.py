@@ -85,8 +85,8 @@ def out_of_fold(
     groups: Sequence[str],
     penalty: float,
     folds: int = 5,
-) -> torch.Tensor:
-    """P(fake) of every image by a probe that saw no image of its group, scaled to be calibrated as a whole.
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits and P(fake) of every image by probes that saw no image of its group.
 
     Args:
         features: (M, C), standardised.
@@ -97,7 +97,7 @@ def out_of_fold(
         folds: how many parts the groups are dealt into, by label, largest first.
 
     Returns:
-        (M,) in (0, 1).
+        Logits (M,) as the probes give them, and P(fake) (M,) in (0, 1), scaled to be calibrated as a whole.
     """
     sizes = Counter(zip(groups, labels.tolist(), strict=True))
     dealt: dict[tuple[str, float], int] = {}
@@ -115,7 +115,7 @@ def out_of_fold(
         weight, bias = fit_probe(features[~held], labels[~held], weights[~held] / weights[~held].sum(), penalty)
         scores[held] = features[held] @ weight + bias
     temperature, shift = fit_platt(scores.double().numpy(), labels.double().numpy(), weights.double().numpy())
-    return torch.sigmoid(scores / temperature + shift)
+    return scores, torch.sigmoid(scores / temperature + shift)
 
 
 @torch.no_grad()

@@ -4,8 +4,6 @@
 #   trainer/nano/workspace.sh PACK MIRROR WORK [--features]
 # PACK    folder of the labelled images (manifest.jsonl, annotations.jsonl, images/, extended/)
 # MIRROR  folder of the repositories' git directories; `PACK/extended/assemble.py --mirror MIRROR --list` names what lacks
-# WORK    gets wheels/ base-whole/ base/ debs/ ext/ mmfr/ and, with --features, cache-square/ and cache-native/
-set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 pack=${1:?folder of the labelled images}
 mirror=${2:?folder of the git directories}
@@ -28,6 +26,4 @@ python "$here/prepare_data.py" --pack "$pack" --extended "$work/ext" --extended-
 if [[ ${4:-} == --features ]]; then
   python -m fakescan_trainer.data.features "$work/base" "$work/cache-square" "$work/mmfr" \
     forgery_reasoning_cot.json:1 captions.json:1 validation.json:0 --view square --pooling 7
-  python -m fakescan_trainer.data.features "$work/base" "$work/cache-native" "$work/mmfr" \
-    forgery_reasoning_cot.json:1 validation.json:0 --view native --pooling 7
 fi

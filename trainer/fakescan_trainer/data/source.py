@@ -15,6 +15,7 @@ from fakescan.model.images import Preprocessing, pixel_values
 from fakescan_trainer.config import DataConfig
 from fakescan_trainer.data.features import PLAIN, JoinedCaches, feature_key, load_variant
 from fakescan_trainer.data.mmfr import Record, read_records
+from fakescan_trainer.out_of_fold import FeatureShift
 
 
 class TrainingData:
@@ -26,6 +27,7 @@ class TrainingData:
         captions: records with a caption.
         validation: held-out records with a label.
         left_out: how many records the cache has no features of.
+        shift: changes cached features of training images once a probe has been fitted on them.
     """
 
     def __init__(self, config: DataConfig, prep: Preprocessing) -> None:
@@ -41,6 +43,7 @@ class TrainingData:
                 f"the feature caches hold {self.cache.views} views, the model takes {len(prep.views)}",
                 "make them again",
             )
+        self.shift: FeatureShift | None = None
         self.caption_views = config.caption_views or len(prep.views)
         train = self._read(config.train)
         held = self._read(config.validation)
@@ -91,7 +94,8 @@ class TrainingData:
             held = self._variants(record.image, views)
             if plain and self.cache.holds(feature_key(record.image, PLAIN), views):
                 held = [PLAIN]
-            rows.append(self.cache.features(feature_key(record.image, held[int(rng.integers(len(held)))]), views))
+            row = self.cache.features(feature_key(record.image, held[int(rng.integers(len(held)))]), views)
+            rows.append(self.shift.apply(record, row) if self.shift else row)
         return torch.stack(rows)
 
     def _picture(self, image: str, variant: int) -> Image.Image:
