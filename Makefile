@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 OUT ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint shape rules types contracts docs format check clean
+.PHONY: help demo setup test fuzz lint shape rules types contracts docs format check clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1	\2/'
@@ -50,6 +50,10 @@ setup: $(VENV)/.dev ## make .venv with everything that development needs
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest
+
+SECONDS ?= 300
+fuzz: $(VENV)/.dev ## feed the parsers of file bytes with damage for SECONDS (300)
+	$(BIN)/python -m tests.support.fuzz_run $(SECONDS)
 
 lint: shape rules types contracts ## formatting, lint, types, import contracts
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from fakescan.core.records import Evidence, EvidenceStatus, SourceFile, Strength, Supports
 from fakescan.evidence import iptc
 from fakescan.evidence.containers import metadata_of
+from fakescan.evidence.generators.names import names_a_generator
 from fakescan.evidence.source_types import source_type
 from fakescan.evidence.text import MAX_PROMPT_CHARS, cleaned
 from fakescan.evidence.xmp import Property, readable_properties
@@ -23,10 +24,19 @@ _INGREDIENTS = frozenset({"Pantry", "Ingredients", "DerivedFrom", "Manifest"})
 """XMP keeps the metadata of pictures that were placed into this one."""
 
 _AI_FIELDS = frozenset({"AISystemUsed", "AISystemVersionUsed", "AIPromptInformation", "AIPromptWriterName"})
-_BY = r"(with|by|using) ([\w.&'\u2019-]{1,30} ){0,3}(ai|artificial intelligence)"
+_MAKER = r"([\w.&'\u2019-]{1,30} ){0,3}"
+# Ai is also a name of people: after "by" only AI in capitals, or all in small letters, is a machine.
+_BY = rf"((with|using) {_MAKER}(ai|artificial intelligence)|by {_MAKER}((?-i:AI|ai)|artificial intelligence))"
 _CREDIT_GENERATED = re.compile(
     rf"(made|created|generated|imagined|designed) {_BY}"
-    r"|ai[ -]generated( image| picture| photo| content)?|(apple )?image playground|imagine with meta ai",
+    r"|ai[ -]generated( image| picture| photo| content)?|(apple )?image playground|imagine with meta ai"
+    r"|(mit|durch|von) (der )?ki (erstellt|generiert|erzeugt)|ki[ -]generiert(es bild)?"
+    r"|(g\u00e9n\u00e9r\u00e9|cr\u00e9\u00e9|r\u00e9alis\u00e9)e? (par|avec) "
+    r"(l['\u2019])?(ia|intelligence artificielle)"
+    r"|(generad|cread|hech)[oa] (con|por|mediante) (ia|inteligencia artificial)"
+    r"|(generat|creat|realizzat)[oa] (con|da) (l['\u2019])?(ia|intelligenza artificiale)"
+    r"|(gerad|criad|feit)[oa] (com|por) (ia|intelig\u00eancia artificial)"
+    r"|\u7531?(ai|\u4eba\u5de5\u667a\u80fd)\u751f\u6210(\u7684?(\u56fe\u7247|\u56fe\u50cf|\u5185\u5bb9))?",
     re.IGNORECASE,
 )
 _CREDIT_EDITED = re.compile(
@@ -34,6 +44,13 @@ _CREDIT_EDITED = re.compile(
     r"|ai[ -](edited|modified)( image| picture| photo)?|apple photos clean ?up",
     re.IGNORECASE,
 )
+_CREDIT_TOOL = re.compile(
+    r"(?P<how>made|created|generated|imagined|designed|edited|modified) (with|by|using|in) (?P<tool>.{2,80})",
+    re.IGNORECASE,
+)
+_TOOLS_HERE = frozenset({"gemini", "firefly", "grok", "imagen", "copilot", "sora"})
+"""Names that are also those of other things, but not behind "made with"."""
+_EDITING = frozenset({"edited", "modified"})
 _CONTEXT = {
     (_XMP, "CreatorTool"): "The program that last wrote the picture, by its own account.",
     (_XMP, "CreateDate"): "When the picture was made, by its own account.",
@@ -81,6 +98,7 @@ class DeclaredReader:
         )
         for item in stated:
             yield self._source_type(item)
+        yield from self._history(properties)
         for item in properties:
             value = cleaned(item.value, MAX_PROMPT_CHARS)
             if item.namespace.startswith(_IPTC_EXT) and item.name in _AI_FIELDS and not item.within:
@@ -118,7 +136,27 @@ class DeclaredReader:
             if pattern.fullmatch(words.rstrip(".")):
                 note = f"The credit line says that {says}. {_UNSIGNED}"
                 return Evidence(self.name, "Credit", cleaned(text), supports, Strength.UNSIGNED, note=note)
+        told = _CREDIT_TOOL.fullmatch(words.rstrip("."))
+        if told and (names_a_generator(told["tool"]) or told["tool"].lower() in _TOOLS_HERE):
+            supports = Supports.EDITED if told["how"].lower() in _EDITING else Supports.FAKE
+            note = f"The credit line names an image generator as the tool. {_UNSIGNED}"
+            return Evidence(self.name, "Credit", cleaned(text), supports, Strength.UNSIGNED, note=note)
+        if names_a_generator(words):
+            # The maker of a generator also hands out photographs, of its people and its buildings.
+            note = "The credit line is the name of an image generator or of its maker. It may mean either."
+            return Evidence(self.name, "Credit", cleaned(text), Supports.FAKE, Strength.WEAK, note=note)
         return None
+
+    def _history(self, properties: Sequence[Property]) -> Iterator[Evidence]:
+        """The programs that worked on the picture one after the other; the first is the one that made it."""
+        agents = [item.value for item in properties if item.name == "softwareAgent" and item.within == "History"]
+        for number, agent in enumerate(agents[:_MAX_ROWS]):
+            if names_a_generator(agent):
+                supports = Supports.EDITED if number else Supports.FAKE
+                what = "worked on" if number else "made"
+                note = f"By the history in the metadata an image generator {what} this picture. {_UNSIGNED}"
+                yield Evidence(self.name, "History", cleaned(agent), supports, Strength.UNSIGNED, note=note)
+                return
 
     def _from_iptc(self, blocks: Sequence[bytes]) -> Iterator[Evidence]:
         for block in blocks:
@@ -149,7 +187,9 @@ class DeclaredReader:
 
 
 def _is_source_type(item: Property) -> bool:
-    return item.name in ("DigitalSourceType", "digitalSourceType") and item.namespace.startswith(_IPTC_EXT)
+    # The second is the name that the property had in drafts, and that some programs still write.
+    names = ("digitalsourcetype", "digitalsourcefiletype")
+    return item.name.lower() in names and item.namespace.startswith(_IPTC_EXT)
 
 
 def points_elsewhere(item: Property) -> bool:

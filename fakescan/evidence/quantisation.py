@@ -5,8 +5,9 @@ The reference tables and their scaling by quality are those of ITU-T T.81 annex 
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 Table = tuple[int, ...]
 """64 steps in zigzag order, as the file holds them."""
@@ -46,11 +47,12 @@ def tables_in(payload: bytes) -> dict[int, Table]:
         raw = payload[at + 1 : at + 1 + 64 * size]
         if len(raw) < 64 * size or wide > 1:
             break
-        found[number] = tuple(int.from_bytes(raw[i : i + size], "big") for i in range(0, len(raw), size))
+        found[number] = tuple(raw) if size == 1 else struct.unpack(">64H", raw)
         at += 1 + 64 * size
     return found
 
 
+@lru_cache(maxsize=64)
 def quality_of(luma: Table, chroma: Table | None) -> Quality:
     """Quality of a pair of tables.
 

@@ -49,7 +49,12 @@ _KNOWN: Mapping[str, SourceType] = {
     "empty": SourceType(Supports.NONE, "begun from an empty canvas"),
     "trainedAlgorithmicData": SourceType(Supports.NONE, "data computed by a trained model"),
 }
-_BY_NAME = {name.lower(): found for name, found in _KNOWN.items()}
+_BY_NAME = {
+    **{name.lower(): found for name, found in _KNOWN.items()},
+    # The names that IPTC shows to people since 2024; some programs store them instead of the address.
+    "createdusinggenerativeai": _KNOWN["trainedAlgorithmicMedia"],
+    "editedusinggenerativeai": _KNOWN["compositeWithTrainedAlgorithmicMedia"],
+}
 
 
 def source_type(value: str) -> SourceType | None:

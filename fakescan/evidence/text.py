@@ -11,6 +11,10 @@ MAX_PROMPT_CHARS = 2_000
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_MARK = "\ufeff"
+"""Byte order mark: some writers begin every text with one."""
+_EXIV2_FORM = b'charset="Unicode" '
+"""How exiv2's form of the field begins, where a program has written that form itself into the file."""
 _JOINERS = frozenset("\u200c\u200d")
 """Persian and Indic spelling and emoji families need these two; they move nothing."""
 
@@ -49,13 +53,16 @@ def user_comment(raw: bytes, *, big_endian: bool) -> str:
         big_endian: the byte order of the block that it stands in.
     """
     encoding, body = raw[:8], raw[8:]
-    if encoding != b"UNICODE\0":
+    if encoding.upper() != b"UNICODE\0":
         # Writers that know no encodings put the text where their name belongs.
-        return decoded(raw if encoding.isascii() and encoding.decode("ascii").isprintable() else body)
-    # UTF-16 in the byte order of the block by the standard; some writers always take the other one.
+        named = b"\0" in encoding or not encoding.isascii()
+        return decoded(body if named else raw.removeprefix(_EXIV2_FORM)).lstrip(_MARK)
+    # UTF-16 in the byte order of the block by the standard; some writers always take the other one, and some UTF-8.
     orders = ("utf-16-be", "utf-16-le") if big_endian else ("utf-16-le", "utf-16-be")
     readings = [body.decode(order, "replace").rstrip("\0") for order in orders]
-    return max(readings, key=lambda text: sum(char.isascii() for char in text[:400]))
+    if b"\0" not in body.rstrip(b"\0"):
+        readings.append(decoded(body))
+    return max(readings, key=lambda text: sum(char.isascii() for char in text[:400])).lstrip(_MARK)
 
 
 def _spelled(char: str) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
+
+from fakescan.evidence.containers.found import text_of
 
 MAX_PACKET_BYTES = 16_000_000
 """Longer packets are not read. Phones keep depth maps in extended packets of some megabytes."""
 MAX_VALUE_CHARS = 1_000_000
 """Longer values (pictures in base64) are left out."""
 
+_STRAY_AMPERSAND = re.compile(r"&(?!(?:[A-Za-z]{1,8}|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_DECLARED = re.compile(r"^<\?xml\s[^>]{0,200}\?>")
+"""A declaration names the encoding that the packet no longer has."""
 _MAX_DEPTH = 64
 _MAX_PROPERTIES = 10_000
 _MAX_ELEMENTS = 300_000
@@ -52,6 +59,43 @@ def properties(packet: bytes) -> list[Property]:
     start = packet.find(b"<")
     if start < 0 or len(packet) > MAX_PACKET_BYTES:
         raise XmpError
+    body = _in_utf8(packet, start)
+    found, is_whole = _parsed(body)
+    if is_whole:
+        return found
+    # Many writers forget to escape an ampersand, or put Latin-1 into UTF-8; other readers pass over both.
+    # Many packets are cut or have a wrong end; what came before it is still said by the file.
+    found = max(found, _parsed(_repaired(body), to_the_last_word=True)[0], key=len)
+    if not found:
+        raise XmpError
+    return found
+
+
+def _in_utf8(packet: bytes, start: int) -> bytes:
+    """The packet from its first bracket on; UTF-16 and UTF-32, which the standard allows, as UTF-8."""
+    for encoding in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
+        bracket = "<".encode(encoding)
+        at = start - bracket.index(b"<")
+        # An ASCII character follows the first bracket in every encoding alike.
+        second = packet[at + len(bracket) : at + 2 * len(bracket)]
+        if at >= 0 and packet.startswith(bracket, at) and second.count(0) == len(bracket) - 1:
+            whole = (len(packet) - at) // len(bracket) * len(bracket)
+            text = packet[at : at + whole].decode(encoding, "replace")
+            return _DECLARED.sub("", text, count=1).encode("utf-8", "replace").rstrip(b"\0 \t\r\n")
+    return packet[start:].rstrip(b"\0 \t\r\n")
+
+
+def _repaired(body: bytes) -> bytes:
+    """The packet with stray ampersands escaped, what is no UTF-8 read as Latin-1, and control characters left out."""
+    text = _STRAY_AMPERSAND.sub("&amp;", text_of(body))
+    return _CONTROL.sub("", text).encode("utf-8", "replace")
+
+
+def _parsed(body: bytes, *, to_the_last_word: bool = False) -> tuple[list[Property], bool]:
+    """Properties as far as the parser came, and whether it came to the end.
+
+    The parser keeps text back, which is quick, and forgets it when it stumbles.
+    """
     gathered = _Gathered()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartDoctypeDeclHandler = _refuse
@@ -59,14 +103,13 @@ def properties(packet: bytes) -> list[Property]:
     parser.StartElementHandler = gathered.start
     parser.EndElementHandler = gathered.end
     parser.CharacterDataHandler = gathered.text
-    parser.buffer_text = True
+    parser.buffer_text = not to_the_last_word
     try:
-        parser.Parse(packet[start:].rstrip(b"\0 \t\r\n"), True)
+        parser.Parse(body, True)
     except expat.ExpatError:
-        # Many packets are cut or have a wrong end; what came before it is still said by the file.
-        if not gathered.found:
-            raise XmpError from None
-    return gathered.found
+        gathered.break_off()
+        return gathered.found, False
+    return gathered.found, True
 
 
 def readable_properties(packets: Iterable[bytes]) -> tuple[list[Property], bool]:
@@ -112,11 +155,15 @@ class _Gathered:
             self._add(name if key == f"{_RDF}resource" else key, value)
 
     def end(self, _: str) -> None:
+        self.break_off()
+        self.path.pop()
+
+    def break_off(self) -> None:
+        """Keep the text that was read so far."""
         value = "".join(self.words).strip()
         self.words.clear()
         if value:
             self._add(next(self._named(), ""), value)
-        self.path.pop()
 
     def text(self, text: str) -> None:
         self.words.append(text)

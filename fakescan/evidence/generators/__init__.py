@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from fakescan.core.records import Evidence, EvidenceStatus, SourceFile, Strength
 from fakescan.evidence.containers import metadata_of
-from fakescan.evidence.generators import a1111, comfyui, labels, names, novelai, samsung, settings
+from fakescan.evidence.generators import a1111, comfyui, labels, mochi, names, novelai, samsung, settings
 from fakescan.evidence.generators.mark import MAX_TEXT_CHARS, Mark, Text
 from fakescan.evidence.generators.texts import texts_of
 from fakescan.evidence.text import MAX_PROMPT_CHARS, cleaned
@@ -20,6 +20,7 @@ _IN_TEXTS: tuple[Callable[[Text], Iterator[Mark]], ...] = (
     a1111.find,
     comfyui.find,
     settings.find,
+    mochi.find,
     novelai.find,
     labels.midjourney,
     labels.grok,

@@ -23,6 +23,8 @@ _SERVICES = re.compile(
 """Steps that ask a service; other programs with graphs of nodes have steps of such names too."""
 _OWN_KEYS = frozenset({"last_node_id", "last_link_id"})
 _MAX_NODES = 5_000
+_MAX_GROUPS = 200
+"""Parts of a graph that were folded into one node."""
 _MAX_LINKS = 12
 _NAMES = {
     "Model": ("ckpt_name", "unet_name", "model_name", "model"),
@@ -64,9 +66,12 @@ def _nodes(graph: dict[str, Any]) -> Iterator[dict[str, Any]]:
         found = json_object(whole) if isinstance(whole, str) else whole
         if not isinstance(found, dict):
             continue
-        drawn = found.get("nodes")
-        if isinstance(drawn, list):
-            yield from (node for node in drawn if isinstance(node, dict) and isinstance(node.get("type"), str))
+        definitions = found.get("definitions")
+        groups = definitions.get("subgraphs") if isinstance(definitions, dict) else None
+        for drawing in (found, *(groups[:_MAX_GROUPS] if isinstance(groups, list) else ())):
+            drawn = drawing.get("nodes") if isinstance(drawing, dict) else None
+            if isinstance(drawn, list):
+                yield from (node for node in drawn if isinstance(node, dict) and isinstance(node.get("type"), str))
         for node in found.values():
             if isinstance(node, dict) and isinstance(node.get("class_type"), str) and "inputs" in node:
                 yield node

@@ -13,6 +13,7 @@ _JOB = re.compile(rf"\bJob ID: {_UUID}\b", re.IGNORECASE)
 _CAPTIONS = frozenset({"description", "imagedescription", "caption", "usercomment", "comment"})
 _SIGNATURE = re.compile(r"Signature: [A-Za-z0-9+/=]{200,2000}\s{0,9}\Z")
 _AIGC = re.compile(r"\s{0,8}AIGC\s{0,8}[:=]?\s{0,8}(?=\{)")
+_FIELDS = frozenset({"label", "contentproducer", "produceid"})
 _AIGC_NOTES = {
     "1": "A label by the Chinese standard on AI content (TC260) declares it AI-generated.",
     "2": "A label by the Chinese standard on AI content (TC260) declares it possibly AI-generated.",
@@ -58,9 +59,10 @@ def aigc(text: Text) -> Iterator[Mark]:
     inner = json_object(inner) if isinstance(inner, str) else inner
     if isinstance(inner, dict):
         found = inner
-    elif not prefix and text.keyword.upper() != "AIGC":
-        return
     values = plain_keys(found)
+    # Without the standard's name, several of the standard's own fields together.
+    if not isinstance(inner, dict) and not prefix and text.keyword.upper() != "AIGC" and not values.keys() >= _FIELDS:
+        return
     note = _AIGC_NOTES.get(str(values.get("label", "")))
     if note is not None:
         producer = str(values.get("contentproducer") or "")

@@ -24,9 +24,13 @@ def load_any(folder: Path, dtype: torch.dtype | None = None) -> LoadedModel:
     import torch
 
     from fakescan.model.checkpoints import huggingface, layouts, ours
+    from fakescan.model.memory import give_back_memory
 
     if fault := layouts.cannot_run(folder):
         raise fault
     if (folder / ours.MANIFEST).is_file() or not (folder / "config.json").is_file():
-        return ours.load_checkpoint(folder, dtype or torch.float32)
-    return huggingface.load_llava(folder, dtype or torch.float32)
+        loaded = ours.load_checkpoint(folder, dtype or torch.float32)
+    else:
+        loaded = huggingface.load_llava(folder, dtype or torch.float32)
+    give_back_memory()
+    return loaded

@@ -27,6 +27,8 @@ Q6_BLOCK = 64
 _Q6_ZERO = 32
 _Q6_SHRINKS = 12
 """How many smaller scales are tried a block: cutting the largest weight a little often serves the others."""
+_ROWS = 4096
+"""Rows that are unpacked at a time."""
 
 
 def quantise_rows(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,6 +81,12 @@ def quantise_q6(weight: torch.Tensor) -> torch.Tensor:
 
 def dequantise_q6(blocks: torch.Tensor) -> torch.Tensor:
     """Float32 of shape (rows, blocks * 64) from uint8 (rows, blocks, 50)."""
+    # Row by row in parts: a table of embeddings at once would take five times its own size on the way.
+    parts = [_dequantised_q6(part) for part in blocks.split(_ROWS)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _dequantised_q6(blocks: torch.Tensor) -> torch.Tensor:
     scale = blocks[..., :2].contiguous().view(torch.float16).float()
     triples = blocks[..., 2:].int().view(*blocks.shape[:-1], -1, 3)
     words = triples[..., 0] | triples[..., 1] << 8 | triples[..., 2] << 16
@@ -126,4 +134,5 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """
     with safe_open(path, framework="pt") as file:
         stored = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (safe_open is no mapping)
-    return dict(dequantised(stored))
+    # A tensor that is taken over as it is would keep the whole file mapped, for as long as the model lives.
+    return {name: tensor.clone() if name in stored else tensor for name, tensor in dequantised(stored)}

@@ -6,13 +6,14 @@ import importlib
 from functools import cache
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fakescan.core.records import Evidence, SourceFile, Strength, Supports
 from fakescan.evidence import READERS
 from fakescan.evidence.containers import end_of
 from fakescan.protocols import EvidenceReader
+from tests.support.fuzz import FUZZED
 from tests.unit.evidence.files import (
     EXIF_PREFIX,
     JPEG,
@@ -47,7 +48,6 @@ WHOLE = {
     "image/tiff": plain("TIFF"),
 }
 TYPES = [*WHOLE, "image/heic", "image/avif", "image/jxl", "image/vnd.adobe.photoshop", "image/x-raw", None]
-LIMITS = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 @cache
@@ -62,7 +62,7 @@ def read(name: str, data: bytes, media_type: str | None) -> list[Evidence]:
 
 
 @pytest.mark.parametrize("name", list(READERS))
-@LIMITS
+@FUZZED
 @given(data=st.binary(max_size=600), media_type=st.sampled_from(TYPES))
 def test_anything(name: str, data: bytes, media_type: str | None) -> None:
     assert read(name, data, media_type)
@@ -70,7 +70,7 @@ def test_anything(name: str, data: bytes, media_type: str | None) -> None:
 
 
 @pytest.mark.parametrize("name", list(READERS))
-@LIMITS
+@FUZZED
 @given(
     media_type=st.sampled_from(list(WHOLE)),
     damage=st.lists(st.tuples(st.integers(0, 4_000), st.integers(0, 255)), max_size=6),

@@ -308,3 +308,20 @@ def test_a_plain_llava_of_transformers_is_taken_as_it_is(checkpoint: Path) -> No
     assert loaded.info.tau == 10.0
     assert loaded.info.template == "chatml"
     assert not loaded.info.calibration
+
+
+def test_a_large_table_is_unpacked_in_parts_to_the_same_numbers() -> None:
+    blocks = torch.randint(0, 256, (9_000, 2, 50), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    blocks[..., 1] = 40  # the upper byte of a scale that is a number
+    rows = torch.cat([dequantise_q6(row) for row in blocks[[0, 4_095, 4_096, 8_999]].split(1)])
+    assert torch.equal(dequantise_q6(blocks)[[0, 4_095, 4_096, 8_999]], rows)
+
+
+def test_no_weight_keeps_its_file_mapped(tmp_path: Path) -> None:
+    stored = tmp_path / "weights.safetensors"
+    save_file({"norm": torch.ones(4)}, stored)
+    found = read_weights(stored)["norm"]
+    assert found.untyped_storage().nbytes() == 16
+    mapped = Path("/proc/self/maps")
+    if mapped.is_file():
+        assert str(stored) not in mapped.read_text()
