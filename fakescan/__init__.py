@@ -140,6 +140,10 @@ class Settings(TypedDict, total=False):
     """``run_scan`` only: folder of the journal and the JSON report."""
     resume: bool
     """``run_scan`` only: go on with an interrupted run."""
+    cache: bool
+    """``run_scan`` only: whether answers are taken from earlier runs, and kept for later ones."""
+    shard: str | None
+    """``i/n``: only the i-th of n parts of the files."""
 
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]

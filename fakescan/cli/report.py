@@ -69,7 +69,7 @@ def report(
         root=Path(pictures) if pictures else None,
         templates=Path(templates) if templates else None,
         single_file=bool(single_file),
-        redactions=SHARE if share else _redactions(redact or []),
+        redactions=SHARE if share else redactions_of(redact or []),
         judgement=judgement,
         base=rules.base,
     )
@@ -80,8 +80,11 @@ def report(
         tell(scan, judgement)
 
 
-def _redactions(given: Sequence[str]) -> tuple[Redact, ...]:
-    """What is to be left out.
+def redactions_of(given: Sequence[str]) -> tuple[Redact, ...]:
+    """What ``--redact`` asks to be left out.
+
+    Args:
+        given: as typed.
 
     Raises:
         ConfigError: for an unknown word.

@@ -74,6 +74,8 @@ def scan(
     file_timeout_s: flag.FileTimeout = None,
     run_dir: flag.RunDirFlag = None,
     resume: flag.Resume = None,
+    shard: flag.Shard = None,
+    cache: flag.Cache = None,
     config: flag.Config = None,
     debug: flag.Debug = False,
 ) -> None:

@@ -243,6 +243,24 @@ Resume = Annotated[
     bool | None,
     typer.Option("--resume/--no-resume", help="Go on with an interrupted run.", rich_help_panel=_RUN),
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Examine only part I of N, told by the files' names; `fakescan merge` puts the parts together.",
+        rich_help_panel=_RUN,
+    ),
+]
+Cache = Annotated[
+    bool | None,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Take the model's answers to the same bytes from earlier runs, and keep new ones (the default).",
+        rich_help_panel=_RUN,
+        show_default=False,
+    ),
+]
 Config = Annotated[
     str | None,
     typer.Option("--config", metavar="FILE", help="Settings that go before all other files.", rich_help_panel=_RUN),

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from fakescan.core import option_values as read
+from fakescan.core.addresses import without_secrets
 from fakescan.core.policy import Policy
 from fakescan.core.records import Label, ScoreKind
 from fakescan.errors import ConfigError
@@ -142,6 +143,10 @@ class ScanOptions:
     """At or above: fake; None: the calibrated threshold."""
     run_dir: str | None = None
     """Folder of the journal and the JSON report; None: a new one in the user's cache."""
+    cache: bool = True
+    """Whether answers of the same model to the same bytes are taken from earlier runs, and kept for later ones."""
+    shard: str | None = None
+    """``i/n``: examine only the i-th of n parts of the files; None: all of them."""
     resume: bool = False
     """Go on with an interrupted run instead of starting anew."""
     limit: int | None = None
@@ -167,7 +172,9 @@ class ScanOptions:
         written: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, tuple):
+            if item.name == "paths":
+                value = [without_secrets(path) for path in value]
+            elif isinstance(value, tuple):
                 value = list(value)
             elif isinstance(value, StrEnum):
                 value = value.value
@@ -218,6 +225,8 @@ _READERS: Mapping[str, read.Reader] = {
     "trust_list": read.optional_text,
     "threshold": read.optional_share,
     "run_dir": read.optional_text,
+    "cache": read.flag,
+    "shard": read.shard,
     "resume": read.flag,
     "limit": read.optional_count,
     "seed": read.whole_number,

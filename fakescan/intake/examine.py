@@ -80,6 +80,8 @@ class Examined:
     """Why there is no picture."""
     timings_s: Mapping[str, float] = field(default_factory=dict)
     """Seconds by step: ``read``, ``evidence``, ``decode``."""
+    stamp: str = ""
+    """What was said of the file before it was read (``intake/stamp.py``); empty where that tells nothing."""
 
 
 class Examination:

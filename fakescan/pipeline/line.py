@@ -18,7 +18,9 @@ from fakescan.errors import ModelError
 from fakescan.intake.decode import DecodedImage
 from fakescan.intake.examine import Examined
 from fakescan.protocols import Engine, SeesViews
+from fakescan.store.cache import AnswerCache
 from fakescan.store.journal import Journal, run_key
+from fakescan.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ class Line:
         load_engine: Callable[[], Engine],
         journal: Journal,
         *,
-        on_engine: Callable[[Engine, str], None] = lambda engine, key: None,
+        on_engine: Callable[[Engine, str, str], None] = lambda engine, key, row_key: None,
+        cache: AnswerCache | None = None,
+        reading: Mapping[str, str] | None = None,
     ) -> None:
         """Make a line; the engine is loaded when the first picture comes.
 
@@ -65,7 +69,9 @@ class Line:
             options: what was asked for.
             load_engine: loads the model.
             journal: keeps what is done, and knows what was done before.
-            on_engine: told the engine and the run's key when the model is there.
+            on_engine: told the engine, the run's key and the rows' key when the model is there.
+            cache: answers of earlier runs; None: none.
+            reading: what the reading of files depends on, by name.
         """
         self._options = options
         self._load_engine = load_engine
@@ -73,7 +79,11 @@ class Line:
         self._on_engine = on_engine
         self._engine: Engine | None = None
         self._judge: Judge | None = None
-        self._key = ""
+        self._cache = cache
+        self._reading = dict(reading or {})
+        self._key = self._row_key = ""
+        self._stamps: dict[str, str] = {}
+        self._cached: set[str] = set()
         self._first: dict[str, _Group] = {}
         self._second: dict[str, _Group] = {}
 
@@ -87,6 +97,15 @@ class Line:
         """All that the model sees of a picture; None before it is loaded, or when it wants the whole."""
         return self._engine.views if isinstance(self._engine, SeesViews) else None
 
+    def prepare(self) -> str:
+        """Load the model now instead of at the first picture.
+
+        Returns:
+            The rows' key: what whole rows of this run depend on.
+        """
+        self._loaded()
+        return self._row_key
+
     def feed(self, examined: Examined) -> Iterator[list[ImageResult]]:
         """Take a file.
 
@@ -97,6 +116,7 @@ class Line:
             The results that this completes, of this file or of others; they are in the journal.
         """
         waiting = _Waiting(examined.record, examined.evidence, examined.timings_s)
+        self._stamps[examined.record.file.path] = examined.stamp
         if examined.image is None:
             yield self._kept([waiting.result(examined.failure or _nothing_decoded())])
             return
@@ -106,7 +126,7 @@ class Line:
         if group is not None:
             group.files.append(waiting)
             return
-        known = self._journal.prediction(digest, self._key)
+        known = self._known(digest)
         if known is not None:
             yield self._kept([self._assessed(waiting, replace(known, elapsed_s=0.0))])
             return
@@ -175,19 +195,42 @@ class Line:
         outcome = self._decided().assess(prediction, waiting.evidence, waiting.record.kind)
         return replace(waiting, timings_s={**waiting.timings_s, MODEL_STEP: prediction.elapsed_s}).result(outcome)
 
+    def _known(self, digest: str) -> Prediction | None:
+        """What the model said about these bytes before, in this run or an earlier one."""
+        known = self._journal.prediction(digest, self._key)
+        if known is not None:
+            cached = self._journal.is_cached(digest, self._key)
+        else:
+            known = self._cache.get(digest, self._key) if self._cache is not None else None
+            cached = known is not None
+        if cached:
+            self._cached.add(digest)
+        return known
+
     def _kept(self, results: list[ImageResult]) -> list[ImageResult]:
-        self._journal.add(results, self._key)
+        paths = [result.record.file.path for result in results]
+        stamps = {path: self._stamps.pop(path, "") for path in paths}
+        self._journal.add(results, self._key, self._row_key, stamps=stamps, cached=self._cached)
+        if self._cache is not None:
+            self._cache.add(self._computed(results), self._key)
         return results
+
+    def _computed(self, results: list[ImageResult]) -> Iterator[tuple[str, Prediction]]:
+        for result in results:
+            digest, outcome = result.record.file.sha256, result.outcome
+            if isinstance(outcome, Assessed) and digest not in self._cached:
+                yield digest, outcome.prediction
 
     def _loaded(self) -> Engine:
         if self._engine is None:
             engine = self._load_engine()
             options = self._options
             self._key = key_of(engine, options)
+            self._row_key = row_key_of(self._key, options, self._reading)
             self._judge = Judge(
                 engine.identity, engine.calibration, options.policy, options.deciding_score, options.threshold
             )
-            self._on_engine(engine, self._key)
+            self._on_engine(engine, self._key, self._row_key)
             self._engine = engine
         return self._engine
 
@@ -210,6 +253,9 @@ def key_of(engine: Engine, options: ScanOptions) -> str:
         "prompt_version": model.prompt_version,
         "dtype": model.dtype,
         "engine": model.engine,
+        # Kinds of devices and versions of libraries round differently.
+        "device": model.device.partition(":")[0],
+        "libraries": {name: environment()[name] for name in ("torch", "transformers", "tokenizers")},
         "temperature": model.temperature,
         "decides": model.decides,
         # The text is steered to the side that the calibrated score takes.
@@ -226,6 +272,19 @@ def key_of(engine: Engine, options: ScanOptions) -> str:
         # Which images are flagged, and so get text, depends on the verdict.
         parts["policy"], parts["threshold"] = options.policy, options.threshold
     return run_key(parts)
+
+
+def row_key_of(key: str, options: ScanOptions, reading: Mapping[str, str]) -> str:
+    """The rows' key: digest of everything, besides the file, that a whole row depends on.
+
+    Args:
+        key: the run's key.
+        options: what was asked for.
+        reading: what the reading of files depends on, by name.
+    """
+    libraries = {name: version for name, version in environment().items() if name != "platform"}
+    verdict = {"policy": options.policy, "threshold": options.threshold, "score": options.score}
+    return run_key({"key": key, "tool": __version__, "libraries": libraries, "reading": dict(reading), **verdict})
 
 
 def pixels_of(image: DecodedImage | None) -> int:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from fakescan.core.options import ScanOptions
 from fakescan.core.records import Failure, ImageRecord, Skipped, SourceFile
 from fakescan.core.views import Views
 from fakescan.errors import FakescanError
-from fakescan.evidence import readers_with
+from fakescan.evidence import READERS, readers_with
+from fakescan.evidence.trust import chosen, load
 from fakescan.intake.discover import Found, common_root, discover
 from fakescan.intake.examine import Examined
 from fakescan.intake.git_changes import changed_since
 from fakescan.intake.limits import Limits
 from fakescan.intake.pool import DecodePool
+from fakescan.intake.stamp import stamp_of
+from fakescan.pipeline.shards import in_shard
 
 _MAX_WORKERS = 4
 """More processes than this decode faster than any model of ours judges."""
@@ -39,6 +42,10 @@ class Sources:
     """Everything about a file but the model's answer; safe to call from several threads."""
     keep: Callable[[Views | None], None]
     """Told what the model looks at of each picture, so that nothing else is carried and held; None: all of it."""
+    stamp: Callable[[Found], str]
+    """What is said of a file where it lies, without reading it; empty where that tells nothing."""
+    reading: Mapping[str, str]
+    """What the reading of files depends on, by name."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -70,6 +77,9 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
             skipped.append(Skipped(item.path, f"beyond --limit {options.limit}"))
         else:
             files.append(item)
+    if options.shard is not None:
+        files, others = in_shard(files, options.shard)
+        skipped += others
     workers = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
     readers = readers_with(options.trust_list)
     limits = Limits(options.max_file_bytes, options.max_pixels, timeout_s=options.file_timeout_s)
@@ -85,13 +95,20 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
             workers=workers,
             examine=lambda found: _examined(pool, found),
             keep=keep,
+            stamp=lambda found: stamp_of(found.absolute),
+            reading={
+                "limits": str(sorted(asdict(limits).items())),
+                "readers": str(list(READERS.items())),
+                "trust": load(chosen(options.trust_list)).digest,
+            },
         )
 
 
 def _examined(pool: DecodePool, found: Found) -> Examined:
     """A fault of ours over one file costs that file, not the scan."""
     try:
-        return pool.examine(found)
+        stamp = stamp_of(found.absolute)
+        return replace(pool.examine(found), stamp=stamp)
     except FakescanError:
         raise
     except Exception as fault:

@@ -10,7 +10,8 @@ import pytest
 
 from fakescan.core.records import Assessed, ImageRecord, ImageResult
 from fakescan.errors import ReportError
-from fakescan.store.journal import Journal, run_key, uri_of
+from fakescan.store.database import uri_of
+from fakescan.store.journal import Journal, run_key
 from tests.support.builders import assessed, failed
 
 KEY, OTHER = run_key({"weights": "a"}), run_key({"weights": "b"})
