@@ -3,9 +3,9 @@
     python benchmarks/resume.py                    # 500,000 finished rows, half with text, as a scan writes them
     python benchmarks/resume.py --rows 50000 --walk 20000
 
-The journal is made of rows that the real writer stores. Timed apart: opening the journal, telling new files from
-finished ones up to the first new one, and asking the file system about every finished one (which the model does not
-wait for). ``--walk N`` makes a folder of N files as well and times finding them. The last line is one JSON object.
+The journal is made of copies of rows that the real writer stored. Timed apart: opening the journal, telling new files
+from finished ones up to the first new one, and asking the file system about every finished one (which the model does
+not wait for). ``--walk N`` makes a folder of N files as well and times finding them. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ from fakescan.store.journal import Journal
 
 _KEY = "k" * 64
 _NEW = 100
-_BATCH = 1000
+_STAMP = "1234567:1790000000000000000:1790000000000000000:1"
 _TEXT = "From a low-level perspective, edges are soft and the grain is even across the whole of the picture. " * 4
 
 
@@ -69,9 +70,9 @@ def _resumed(folder: Path, rows: int) -> dict[str, float]:
     started = time.perf_counter()
     with Journal(place) as journal:
         journal.describe({"header": "{}"})
-        for results in _batches(rows):
-            paths = [result.record.file.path for result in results]
-            journal.add(results, _KEY, stamps=dict.fromkeys(paths, "1234567:1790000000000000000:1790000000000000000:1"))
+        samples = _samples()
+        journal.add(samples, _KEY, stamps={sample.record.file.path: _STAMP for sample in samples})
+    _multiply(place, len(samples), rows)
     written_s = time.perf_counter() - started
     # New files between the finished ones, the first of them behind most: the worst case for a walk in order.
     files = [_File(_name(number)) for number in range(rows)] + [
@@ -139,7 +140,7 @@ def _name(number: int) -> str:
     return f"{number // 1000:04}/{number:07}.jpg"
 
 
-def _batches(rows: int) -> Iterator[list[ImageResult]]:
+def _samples() -> list[ImageResult]:
     """Results as scans write them: two in three with some metadata, half with text."""
     model = ModelIdentity("benchmark", "none", None, "1" * 64, "1", "float32", "cpu", "plain")
     judge = Judge(model, {})
@@ -153,14 +154,28 @@ def _batches(rows: int) -> Iterator[list[ImageResult]]:
         for value in (-3.0, 0.0, 3.0)
         for said in ((), stages)
     ]
-    for start in range(0, rows, _BATCH):
-        batch = []
-        for number in range(start, min(rows, start + _BATCH)):
-            digest = hashlib.sha256(str(number).encode()).hexdigest()
-            file = SourceFile(_name(number), 1_234_567, digest, "image/jpeg")
-            record = ImageRecord(file, 4000, 3000, 1, 1, ImageKind.PHOTO, digest[:32])
-            batch.append(ImageResult(record, evidence if number % 3 else (), outcomes[number % 6], {"decode": 0.03}))
-        yield batch
+    results = []
+    for number, outcome in enumerate(outcomes):
+        digest = hashlib.sha256(str(number).encode()).hexdigest()
+        file = SourceFile(_name(number), 1_234_567, digest, "image/jpeg")
+        record = ImageRecord(file, 4000, 3000, 1, 1, ImageKind.PHOTO, digest[:32])
+        results.append(ImageResult(record, evidence if number % 3 else (), outcome, {"decode": 0.03}))
+    return results
+
+
+def _multiply(place: Path, samples: int, rows: int) -> None:
+    """Fill the journal by copying its rows under other names: writing each as a scan does takes minutes."""
+    with closing(sqlite3.connect(place)) as connection, connection:
+        connection.execute(
+            """
+            WITH RECURSIVE numbers(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?)
+            INSERT INTO results (path, run_key, row_key, sha256, label, stamp, cached, body)
+            SELECT CAST(printf('%04d/%07d.jpg', n / 1000, n) AS BLOB), run_key, row_key, printf('%064x', n), label,
+                   stamp, cached, body
+            FROM numbers JOIN results ON id = 1 + n % ?
+            """,
+            (samples, rows, samples),
+        )
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, INTERRUPTED, say, sh
 from fakescan.cli.inputs import STDIN, listed_paths
 from fakescan.cli.outputs import Target, files_of, prints, targets_of, write_all
 from fakescan.cli.settings import resolve
+from fakescan.core.addresses import without_secrets
 from fakescan.core.options import OPTION_NAMES, ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import scan_to_json
@@ -92,7 +93,7 @@ def scan(
     targets = targets_of(options.outputs, json=json)
     check = read_check(options.gate, options.baseline, options.relative_to)
     model_folder(options.model)  # a model that is not there is told before a long walk, not after it
-    command = shell_line(["fakescan", *(ctx.obj or [])])
+    command = shell_line(["fakescan", *map(without_secrets, ctx.obj or [])])
     with _terminated_like_ctrl_c(), Watch(options, quiet=quiet) as watch:
         try:
             run = run_scan(options, lambda: fakescan.engine_of(options), watch, command=command)

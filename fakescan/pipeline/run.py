@@ -14,13 +14,12 @@ from fakescan.core.options import ScanOptions
 from fakescan.core.records import SCHEMA_VERSION, Case, ImageResult, Scan
 from fakescan.core.shards import is_left_to_others
 from fakescan.errors import InputError
-from fakescan.intake.discover import Found
 from fakescan.observer import SILENT, Observer
 from fakescan.pipeline.line import Line, pixels_of
 from fakescan.pipeline.lookahead import LookAhead
 from fakescan.pipeline.record import Record, now
 from fakescan.pipeline.resume import still_to_do
-from fakescan.pipeline.sources import Sources, open_sources
+from fakescan.pipeline.sources import AnyFound, Sources, open_sources
 from fakescan.protocols import Engine
 from fakescan.store.cache import AnswerCache
 from fakescan.store.journal import Journal
@@ -74,7 +73,7 @@ def run_scan(
         options: what to scan, and how.
         load_engine: loads the model; called when the first picture is there.
         observer: told what happens.
-        command: the command as typed.
+        command: the command as typed, without secrets.
 
     Returns:
         The scan, with ``interrupted`` set when Ctrl-C ended it. Its journal and JSON report are in the run directory.
@@ -134,7 +133,7 @@ def _through(line: Line, sources: Sources, observer: Observer, earlier: Journal 
         done += sum(labels.values())
         observer.resumed(labels, done, total)
 
-    def files() -> Iterable[Found]:
+    def files() -> Iterable[AnyFound]:
         if earlier is None or not earlier.has_done():
             return sources.files
         key = line.prepare()
@@ -186,7 +185,7 @@ def _blank_scan(options: ScanOptions, sources: Sources, command: str) -> Scan:
         tool_version=__version__,
         scan_id=secrets.token_hex(8),
         root=sources.root,
-        command=without_secrets(command),
+        command=command,
         started_at=started,
         finished_at=started,
         options=options.as_dict(),

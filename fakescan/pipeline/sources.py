@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from fakescan.core.addresses import is_address
 from fakescan.core.options import ScanOptions
 from fakescan.core.records import Failure, ImageRecord, Skipped, SourceFile
 from fakescan.core.views import Views
-from fakescan.errors import FakescanError
+from fakescan.errors import FakescanError, InputError
 from fakescan.evidence import READERS, readers_with
 from fakescan.evidence.trust import chosen, load
 from fakescan.intake.discover import Found, common_root, discover
@@ -19,11 +20,15 @@ from fakescan.intake.examine import Examined
 from fakescan.intake.git_changes import changed_since
 from fakescan.intake.limits import Limits
 from fakescan.intake.pool import DecodePool
+from fakescan.intake.remote import RemoteFound, common_address, discover_remote, read_remote
 from fakescan.intake.stamp import stamp_of
 from fakescan.pipeline.shards import in_shard
 
 _MAX_WORKERS = 4
 """More processes than this decode faster than any model of ours judges."""
+
+
+AnyFound = Found | RemoteFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +37,17 @@ class Sources:
 
     root: str
     """Folder that paths are relative to."""
-    files: tuple[Found, ...]
+    files: tuple[AnyFound, ...]
     """What will be examined, in the order of paths."""
     skipped: tuple[Skipped, ...]
     """What was met and left alone, in the order of paths."""
     workers: int
     """How many files can be examined at once."""
-    examine: Callable[[Found], Examined]
+    examine: Callable[[AnyFound], Examined]
     """Everything about a file but the model's answer; safe to call from several threads."""
     keep: Callable[[Views | None], None]
     """Told what the model looks at of each picture, so that nothing else is carried and held; None: all of it."""
-    stamp: Callable[[Found], str]
+    stamp: Callable[[AnyFound], str]
     """What is said of a file where it lies, without reading it; empty where that tells nothing."""
     reading: Mapping[str, str]
     """What the reading of files depends on, by name."""
@@ -61,17 +66,21 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
         options: paths, filters and limits.
 
     Raises:
-        InputError: when a pattern means nothing, the trust list cannot be used, or git does not know the revision of
-            ``changed_since``.
+        InputError: when a pattern means nothing, the trust list cannot be used, git does not know the revision of
+            ``changed_since``, or remote folders need a package that is not installed.
     """
-    changed = changed_since(options.changed_since, common_root(options.paths)) if options.changed_since else None
-    files: list[Found] = []
+    remote = [path for path in options.paths if is_address(path)]
+    local = [path for path in options.paths if not is_address(path)]
+    if remote and options.changed_since:
+        raise InputError("git knows nothing of remote folders", "leave out --changed-since")
+    changed = changed_since(options.changed_since, common_root(local)) if options.changed_since else None
+    files: list[AnyFound] = []
     skipped: list[Skipped] = []
-    found = discover(options.paths, include=options.include, exclude=options.exclude, follow_links=options.follow_links)
-    for item in found:
+    root = common_address(remote) if remote and not local else str(common_root(local))
+    for item in _found(options, local, remote, root):
         if isinstance(item, Skipped):
             skipped.append(item)
-        elif changed is not None and Path(os.path.realpath(item.absolute)) not in changed:
+        elif isinstance(item, Found) and changed is not None and Path(os.path.realpath(item.absolute)) not in changed:
             skipped.append(Skipped(item.path, f"not changed in git since {options.changed_since}"))
         elif options.limit is not None and len(files) >= options.limit:
             skipped.append(Skipped(item.path, f"beyond --limit {options.limit}"))
@@ -89,13 +98,13 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
             pool.views = views
 
         yield Sources(
-            root=str(common_root(options.paths)),
+            root=root,
             files=tuple(sorted(files, key=lambda found: found.path)),
             skipped=tuple(sorted(skipped, key=lambda item: item.path)),
             workers=workers,
-            examine=lambda found: _examined(pool, found),
+            examine=lambda found: _examined(pool, found, limits),
             keep=keep,
-            stamp=lambda found: stamp_of(found.absolute),
+            stamp=_stamp,
             reading={
                 "limits": str(sorted(asdict(limits).items())),
                 "readers": str(list(READERS.items())),
@@ -104,10 +113,28 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
         )
 
 
-def _examined(pool: DecodePool, found: Found) -> Examined:
+def _found(options: ScanOptions, local: list[str], remote: list[str], root: str) -> Iterator[AnyFound | Skipped]:
+    """Everything that lies on this machine, then everything that lies elsewhere."""
+    chosen = {"include": options.include, "exclude": options.exclude}
+    if local:
+        yield from discover(local, follow_links=options.follow_links, **chosen)
+    if remote:
+        yield from discover_remote(remote, root="" if local else root, **chosen)
+
+
+def _stamp(found: AnyFound) -> str:
+    return found.stamp if isinstance(found, RemoteFound) else stamp_of(found.absolute)
+
+
+def _examined(pool: DecodePool, found: AnyFound, limits: Limits) -> Examined:
     """A fault of ours over one file costs that file, not the scan."""
     try:
-        stamp = stamp_of(found.absolute)
+        stamp = _stamp(found)
+        if isinstance(found, RemoteFound):
+            data = read_remote(found, limits.max_file_bytes)
+            if isinstance(data, Failure):
+                return Examined(ImageRecord(SourceFile(found.path, found.size_bytes or 0, "", None)), failure=data)
+            return replace(pool.examine_bytes(data, found.path), stamp=stamp)
         return replace(pool.examine(found), stamp=stamp)
     except FakescanError:
         raise
