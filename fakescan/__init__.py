@@ -115,7 +115,9 @@ class Settings(TypedDict, total=False):
     dtype: str
     """``auto``, ``float32``, ``bfloat16``, ``float16`` or ``int8``."""
     engine_name: str
-    """Name in the engines' table."""
+    """Name in the engines' table, or ``openai``."""
+    base_url: str | None
+    """Where the API of the server starts that the engine ``openai`` asks."""
     batch_size: int | None
     """Images at once; what fits when None."""
     include: Sequence[str]
@@ -230,6 +232,7 @@ def engine_of(options: ScanOptions) -> Engine:
             score=options.deciding_score,
             decode=options.decode.value,
             seed=options.seed,
+            base_url=options.base_url,
         )
 
 

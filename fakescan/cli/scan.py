@@ -21,7 +21,7 @@ from fakescan.cli.inputs import STDIN, listed_paths
 from fakescan.cli.outputs import Target, files_of, prints, targets_of, write_all
 from fakescan.cli.settings import resolve
 from fakescan.core.addresses import without_secrets
-from fakescan.core.options import OPTION_NAMES, ScanOptions
+from fakescan.core.options import OPTION_NAMES, SERVER, ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import scan_to_json
 from fakescan.desk.redact import SHARE
@@ -68,6 +68,7 @@ def scan(
     device: flag.Device = None,
     dtype: flag.DTypeFlag = None,
     engine: flag.Engine = None,
+    base_url: flag.BaseUrl = None,
     batch_size: flag.BatchSize = None,
     workers: flag.Workers = None,
     max_file_bytes: flag.MaxFileBytes = None,
@@ -82,7 +83,8 @@ def scan(
 ) -> None:
     """Assess images and write reports.
 
-    Everything happens on this machine; pictures never leave it.
+    Everything happens on this machine; pictures never leave it,
+    unless --engine openai names a server.
 
     Exit codes: 0 clean, 1 findings, 2 failed or nothing to scan,
     3 some files could not be assessed, 130 interrupted (--resume goes on).
@@ -92,7 +94,8 @@ def scan(
     options = _options(ctx.params, config)
     targets = targets_of(options.outputs, json=json)
     check = read_check(options.gate, options.baseline, options.relative_to)
-    model_folder(options.model)  # a model that is not there is told before a long walk, not after it
+    if options.engine != SERVER:
+        model_folder(options.model)  # a model that is not there is told before a long walk, not after it
     command = shell_line(["fakescan", *map(without_secrets, ctx.obj or [])])
     with _terminated_like_ctrl_c(), Watch(options, quiet=quiet) as watch:
         try:

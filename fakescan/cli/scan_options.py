@@ -218,6 +218,15 @@ DTypeFlag = Annotated[
 Engine = Annotated[
     str | None, typer.Option("--engine", metavar="NAME", help="What runs the model.", rich_help_panel=_RUN)
 ]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        metavar="URL",
+        help="With --engine openai: the server that is asked (vLLM, SGLang, llama.cpp). Pictures are sent to it.",
+        rich_help_panel=_RUN,
+    ),
+]
 BatchSize = Annotated[
     str | None, typer.Option("--batch-size", metavar="auto|N", help="Images at once.", rich_help_panel=_RUN)
 ]

@@ -18,6 +18,9 @@ from fakescan.core.policy import Policy
 from fakescan.core.records import Label, ScoreKind
 from fakescan.errors import ConfigError
 
+SERVER = "openai"
+"""The engine that asks a server."""
+
 
 class Reasoning(StrEnum):
     """Which images get text."""
@@ -114,7 +117,9 @@ class ScanOptions:
     model: str | None = None
     """Name, folder or hub id of a model; None: the embedded one."""
     engine: str = "auto"
-    """Name in the engines' table, or ``auto``."""
+    """Name in the engines' table, ``openai``, or ``auto``."""
+    base_url: str | None = None
+    """Where a server's API starts (``http://localhost:8000/v1``); only for the engine ``openai``."""
     reasoning: Reasoning = Reasoning.ALL
     """Which images get text."""
     score: ScoreChoice = ScoreChoice.AUTO
@@ -176,6 +181,8 @@ class ScanOptions:
                 value = [without_secrets(path) for path in value]
             elif isinstance(value, tuple):
                 value = list(value)
+            elif item.name == "base_url" and value is not None:
+                value = without_secrets(value)
             elif isinstance(value, StrEnum):
                 value = value.value
             elif value is None and item.name in _NONE_IS_AUTO:
@@ -211,6 +218,7 @@ _READERS: Mapping[str, read.Reader] = {
     "note": read.optional_text,
     "model": read.optional_text,
     "engine": read.text,
+    "base_url": read.optional_text,
     "reasoning": read.choice(Reasoning),
     "score": read.choice(ScoreChoice),
     "decode": read.choice(Decode),
@@ -289,6 +297,10 @@ def contradictions(options: ScanOptions) -> list[str]:
     faults = []
     if options.reasoning is Reasoning.NONE and options.decode is Decode.FREE:
         faults.append("decode free and reasoning none contradict each other: without text there is nothing to draw")
+    if (options.engine == SERVER) != (options.base_url is not None):
+        faults.append(f"engine {SERVER} and base_url belong together: the one needs the other")
+    elif options.base_url and not options.base_url.lower().startswith(("http://", "https://")):
+        faults.append("base_url is no address that starts with http:// or https://")
     if options.dtype is DType.INT8 and options.device not in ("auto", "cpu"):
         faults.append(f"dtype int8 and device {options.device} contradict each other: dynamic int8 runs on a CPU only")
     return faults

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from fakescan.core.options import SERVER
 from fakescan.core.records import ScoreKind
 from fakescan.errors import ConfigError, ModelError
 
@@ -66,6 +67,7 @@ def load(
     score: ScoreKind | None = None,
     decode: str = "greedy",
     seed: int = 0,
+    base_url: str | None = None,
 ) -> Engine:
     """Load a model and the engine that runs it.
 
@@ -78,11 +80,17 @@ def load(
         score: the score that decides; None = what the checkpoint says.
         decode: greedy, or free (nothing forced, temperature 0.2).
         seed: of drawn text.
+        base_url: where the server's API starts; for the engine ``openai`` only, whose model is its name there.
 
     Raises:
-        ModelError: the model is missing, damaged or unsuitable.
+        ModelError: the model is missing, damaged or unsuitable, or its server cannot be reached.
         ConfigError: device, format or engine do not exist here.
     """
+    if name == SERVER:
+        from fakescan.engines.openai import OpenAiEngine, ServerOptions
+
+        server = ServerOptions(base_url or "", model, batch_size or DEFAULT_BATCH, decode == "free", seed)
+        return OpenAiEngine(server)
     folder = model_folder(model)
     engine_type = engine_class(name)
     from fakescan.engines.device import choose_placement

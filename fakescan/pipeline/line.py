@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from fakescan.core.calibration import is_sound, rounded
-from fakescan.core.environment import environment
-from fakescan.core.options import Decode, Reasoning, ScanOptions
+from fakescan.core.options import Reasoning, ScanOptions
 from fakescan.core.policy import Judge
 from fakescan.core.records import Assessed, Evidence, Failure, ImageRecord, ImageResult, Label, Prediction
 from fakescan.core.result_schema import MODEL_STEP
-from fakescan.core.schema import calibration_to_dict
 from fakescan.core.views import Views
 from fakescan.errors import ModelError
 from fakescan.intake.decode import DecodedImage
 from fakescan.intake.examine import Examined
+from fakescan.pipeline.keys import key_of, row_key_of
 from fakescan.protocols import Engine, SeesViews
 from fakescan.store.cache import AnswerCache
-from fakescan.store.journal import Journal, run_key
-from fakescan.version import __version__
+from fakescan.store.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +41,6 @@ class _Group:
     triage: Prediction | None = None
 
 
-_PIXELS = "srgb"
-"""How decoded pixels are brought to the model; another word where a change of that gives other answers."""
 _MAX_PIXELS = 150_000_000
 """About 450 MB: a batch of large pictures is run before it is full."""
 
@@ -231,6 +226,8 @@ class Line:
                 engine.identity, engine.calibration, options.policy, options.deciding_score, options.threshold
             )
             self._on_engine(engine, self._key, self._row_key)
+            if not engine.identity.weights_sha256:
+                self._cache = None  # nobody knows whether a server runs the same weights tomorrow
             self._engine = engine
         return self._engine
 
@@ -238,53 +235,6 @@ class Line:
         if self._judge is None:
             raise RuntimeError("no verdict without a model")
         return self._judge
-
-
-def key_of(engine: Engine, options: ScanOptions) -> str:
-    """The run's key: digest of everything, besides the file, that a prediction depends on.
-
-    Args:
-        engine: the loaded model.
-        options: what was asked for.
-    """
-    model = engine.identity
-    parts: dict[str, Any] = {
-        "weights_sha256": model.weights_sha256,
-        "prompt_version": model.prompt_version,
-        "dtype": model.dtype,
-        "engine": model.engine,
-        # Kinds of devices and versions of libraries round differently.
-        "device": model.device.partition(":")[0],
-        "libraries": {name: environment()[name] for name in ("torch", "transformers", "tokenizers")},
-        "temperature": model.temperature,
-        "decides": model.decides,
-        # The text is steered to the side that the calibrated score takes.
-        "calibration": calibration_to_dict(engine.calibration),
-        "decoder": environment()["pillow"],
-        "pixels": _PIXELS,
-        "reasoning": options.reasoning,
-        "score": options.score,
-        "decode": options.decode,
-    }
-    if options.decode is Decode.FREE:
-        parts["seed"] = options.seed
-    if options.reasoning is Reasoning.FLAGGED:
-        # Which images are flagged, and so get text, depends on the verdict.
-        parts["policy"], parts["threshold"] = options.policy, options.threshold
-    return run_key(parts)
-
-
-def row_key_of(key: str, options: ScanOptions, reading: Mapping[str, str]) -> str:
-    """The rows' key: digest of everything, besides the file, that a whole row depends on.
-
-    Args:
-        key: the run's key.
-        options: what was asked for.
-        reading: what the reading of files depends on, by name.
-    """
-    libraries = {name: version for name, version in environment().items() if name != "platform"}
-    verdict = {"policy": options.policy, "threshold": options.threshold, "score": options.score}
-    return run_key({"key": key, "tool": __version__, "libraries": libraries, "reading": dict(reading), **verdict})
 
 
 def pixels_of(image: DecodedImage | None) -> int:

@@ -115,11 +115,11 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
 
 def _found(options: ScanOptions, local: list[str], remote: list[str], root: str) -> Iterator[AnyFound | Skipped]:
     """Everything that lies on this machine, then everything that lies elsewhere."""
-    chosen = {"include": options.include, "exclude": options.exclude}
+    include, exclude = options.include, options.exclude
     if local:
-        yield from discover(local, follow_links=options.follow_links, **chosen)
+        yield from discover(local, include=include, exclude=exclude, follow_links=options.follow_links)
     if remote:
-        yield from discover_remote(remote, root="" if local else root, **chosen)
+        yield from discover_remote(remote, include=include, exclude=exclude, root="" if local else root)
 
 
 def _stamp(found: AnyFound) -> str:

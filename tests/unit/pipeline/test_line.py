@@ -31,7 +31,8 @@ from fakescan.core.views import Views
 from fakescan.errors import ModelError
 from fakescan.intake.decode import DecodedImage
 from fakescan.intake.examine import Examined
-from fakescan.pipeline.line import Line, key_of, row_key_of
+from fakescan.pipeline.keys import key_of, row_key_of
+from fakescan.pipeline.line import Line
 from fakescan.store.journal import Journal
 from tests.support.weightless import WeightlessEngine, difference
 
