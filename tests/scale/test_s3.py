@@ -165,13 +165,20 @@ def test_a_forbidden_or_vanished_object_is_an_error(bucket: Bucket, tiny_model: 
 def test_addresses_on_the_web_are_read_and_told_without_their_keys(
     bucket: Bucket, tiny_model: Path, tmp_path: Path
 ) -> None:
-    for name in ("a.png", "b.png"):
-        bucket.put(f"web/{name}", png(3 if name == "a.png" else 4))
-    bucket.tell({"do": "put_bucket_acl", "Bucket": BUCKET, "ACL": "public-read"})
-    base = f"{bucket.environment['AWS_ENDPOINT_URL']}/{BUCKET}/web"
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "a.png").write_bytes(png(3))
+    (site / "b.png").write_bytes(png(4))
     listed = tmp_path / "list.txt"
-    listed.write_text(f"{base}/a.png?sig=hunter2-web\n{base}/b.png?sig=hunter2-web\n{base}/none.png\n")
-    code, report, printed = bucket.scan("--files-from", listed, "--fail-on", "never", model=tiny_model)
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(site)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as server:  # fmt: skip
+        assert server.stdout is not None
+        base = f"http://127.0.0.1:{int(server.stdout.readline().split(' port ')[1].split()[0])}"
+        listed.write_text(f"{base}/a.png?sig=hunter2-web\n{base}/b.png?sig=hunter2-web\n{base}/none.png\n")
+        code, report, printed = bucket.scan("--files-from", listed, "--fail-on", "never", model=tiny_model)
+        server.kill()
     assert code == 3, printed
     found = {path: (row["error"] or {}).get("code") for path, row in rows_of(report).items()}
     assert found == {"a.png": None, "b.png": None, "none.png": "no-such-file"}
