@@ -356,6 +356,7 @@ def test_the_engine_gets_what_was_asked_for(cli: Cli, tmp_path: Path, monkeypatc
         "score": "after",
         "decode": "free",
         "seed": 7,
+        "base_url": None,
     }
 
 

@@ -27,6 +27,10 @@ pytestmark = [
 KILLS = 20
 FILES = 40
 BATCH = 4
+ROW_BYTES = 8_000
+"""What a row adds to the write-ahead log, roughly."""
+HEAD_BYTES, TABLES_BYTES = 20_000, 75_000
+"""What is in it before the first row of a resumed run, and of a new one."""
 
 
 class Scans:
@@ -83,6 +87,21 @@ def journaled(run: Path) -> dict[str, dict[str, Any]]:
     return {}
 
 
+def wait_for_rows(run: Path, process: int, size_bytes: int) -> None:
+    """Until the scan has committed so much, as its write-ahead log tells from outside, or is through."""
+    log = run / "journal.sqlite3-wal"
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        with suppress(OSError):
+            if log.stat().st_size >= size_bytes:
+                return
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.002)
+
+
 def same(one: Any, other: Any) -> bool:
     """Equal, numbers within what another batch may change (a probability by 1e-6, a logit by what rounds to it)."""
     if isinstance(one, float) and isinstance(other, float):
@@ -127,7 +146,13 @@ def test_twenty_kills_lose_nothing(scans: Scans, tiny_model: Path, tmp_path: Pat
     while kills < KILLS:
         before = journaled(run)
         process = scans.start(arguments(run), tmp_path / f"cache-{run.name}")
-        time.sleep(moments.uniform(0.1, 1.0) * takes_s)
+        if kills % 2:
+            time.sleep(moments.uniform(0.1, 1.0) * takes_s)
+        else:
+            # Whatever else the machine does: in the middle of the rows that are left.
+            rows = moments.uniform(0.1, 0.7) * (FILES - len(before))
+            wait_for_rows(run, process, (HEAD_BYTES if before else TABLES_BYTES) + int(rows * ROW_BYTES))
+            time.sleep(moments.uniform(0.0, 0.02))
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
         code = scans.end()
