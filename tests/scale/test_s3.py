@@ -65,9 +65,9 @@ class Bucket:
     def put(self, key: str, content: bytes) -> None:
         self.tell({"do": "put_object", "Bucket": BUCKET, "Key": key, "Body": content.hex()})
 
-    def scan(self, *arguments: str | Path, model: Path) -> tuple[int, dict[str, Any], str]:
+    def scan(self, *arguments: str | Path, model: Path, reasoning: str = "none") -> tuple[int, dict[str, Any], str]:
         """A scan as a user starts it: exit code, report, and everything that was printed."""
-        words = ["scan", *map(str, arguments), "--model", str(model), "--reasoning", "none", "--json"]
+        words = ["scan", *map(str, arguments), "--model", str(model), "--reasoning", reasoning, "--json"]
         done = subprocess.run(
             [sys.executable, "-m", "fakescan", *words, "--device", "cpu", "--workers", "1"],
             capture_output=True, text=True, env=self.environment, cwd=self.folder, timeout=300,
@@ -147,6 +147,19 @@ def test_a_bucket_is_scanned_like_a_folder(bucket: Bucket, tiny_model: Path, tmp
     for text in (printed, *(path.read_text(errors="replace") for path in (tmp_path / "run").glob("*"))):
         assert SECRET not in text
         assert KEY_ID not in text
+
+
+def test_checks_of_a_bucket_are_those_of_a_folder(bucket: Bucket, tiny_model: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"{number}.png").write_bytes(png(number))
+        bucket.put(f"checked/{number}.png", png(number))
+    checks = ("--stability", "2", "--audit")
+    _, remote, printed = bucket.scan(f"s3://{BUCKET}/checked", *checks, model=tiny_model, reasoning="all")
+    _, local, _ = bucket.scan(tmp_path, *checks, model=tiny_model, reasoning="all")
+    assert rows_of(remote) == rows_of(local), printed
+    for row in remote["results"]:
+        assert len(row["stability"]) == 2
+        assert row["claims"]
 
 
 def test_a_forbidden_or_vanished_object_is_an_error(bucket: Bucket, tiny_model: Path, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.pictures import png
+
 pytestmark = pytest.mark.slow
 
 _ASK = """
@@ -120,3 +122,24 @@ def test_a_server_that_goes_on_failing_costs_pictures_and_a_key_is_sent(reposito
         assert "OPENAI_API_KEY" in refused["hint"]
         assert len(asked(repository, address, reasoning=False, OPENAI_API_KEY="k-hunter2")["found"]) == 3
     assert "cannot be reached" in asked(repository, address, reasoning=False)["error"]
+
+
+@pytest.mark.parametrize("reasoning", ["all", "flagged", "none"])
+def test_checks_work_with_a_server(repository: Path, tiny_model: Path, tmp_path: Path, reasoning: str) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(png(number))
+    checks = ["--stability", "2", *(["--audit"] if reasoning != "none" else [])]
+    with served(repository, tiny_model) as address:
+        words = ["scan", str(tmp_path), "--engine", "openai", "--base-url", address, "--reasoning", reasoning]
+        done = subprocess.run(
+            [sys.executable, "-m", "fakescan", *words, *checks, "--json", "--run-dir", str(tmp_path / "run")],
+            cwd=repository, timeout=300, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    rows = json.loads(done.stdout)["results"]
+    assert len(rows) == 3, done.stderr
+    for row in rows:
+        assert len(row["stability"]) == 2
+        # What the other encodings are held against.
+        assert row["scores"]["before_reasoning"] is not None
+        assert (row["scores"]["after_reasoning"] is None) == (row["stages"] is None)
+        assert row["stages"] is None or row["claims"] or reasoning == "none"
