@@ -128,6 +128,7 @@ def test_a_server_that_goes_on_failing_costs_pictures_and_a_key_is_sent(reposito
 def test_checks_work_with_a_server(repository: Path, tiny_model: Path, tmp_path: Path, reasoning: str) -> None:
     for number in range(3):
         (tmp_path / f"{number}.png").write_bytes(png(number))
+    # The text of a tiny random model has no sentences to audit: that much only shows that it disturbs nothing.
     checks = ["--stability", "2", *(["--audit"] if reasoning != "none" else [])]
     with served(repository, tiny_model) as address:
         words = ["scan", str(tmp_path), "--engine", "openai", "--base-url", address, "--reasoning", reasoning]
@@ -142,4 +143,3 @@ def test_checks_work_with_a_server(repository: Path, tiny_model: Path, tmp_path:
         # What the other encodings are held against.
         assert row["scores"]["before_reasoning"] is not None
         assert (row["scores"]["after_reasoning"] is None) == (row["stages"] is None)
-        assert row["stages"] is None or row["claims"] or reasoning == "none"
