@@ -121,7 +121,9 @@ class Settings(TypedDict, total=False):
     dtype: str
     """``auto``, ``float32``, ``bfloat16``, ``float16`` or ``int8``."""
     engine_name: str
-    """Name in the engines' table."""
+    """Name in the engines' table, or ``openai``."""
+    base_url: str | None
+    """Where the API of the server starts that the engine ``openai`` asks."""
     batch_size: int | None
     """Images at once; what fits when None."""
     include: Sequence[str]
@@ -146,6 +148,10 @@ class Settings(TypedDict, total=False):
     """``run_scan`` only: folder of the journal and the JSON report."""
     resume: bool
     """``run_scan`` only: go on with an interrupted run."""
+    cache: bool
+    """``run_scan`` only: whether answers are taken from earlier runs, and kept for later ones."""
+    shard: str | None
+    """``i/n``: only the i-th of n parts of the files."""
 
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -233,6 +239,7 @@ def engine_of(options: ScanOptions) -> Engine:
             decode=options.decode.value,
             seed=options.seed,
             calibration=options.calibration,
+            base_url=options.base_url,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fakescan.core.records import ImageResult, ModelIdentity, Scan
 
 
@@ -36,6 +38,15 @@ class Observer:
         Args:
             result: its verdict, or why there is none.
             done: files finished so far, this one included.
+            total: files of the scan.
+        """
+
+    def resumed(self, labels: Mapping[str, int], done: int, total: int) -> None:
+        """Files have their result from the run that is gone on with, and were not touched since.
+
+        Args:
+            labels: how many of them got each verdict.
+            done: files finished so far, these included.
             total: files of the scan.
         """
 

@@ -36,7 +36,11 @@ class Engine(Protocol):
 
     @property
     def identity(self) -> ModelIdentity:
-        """Which model, and how it is run."""
+        """Which model, and how it is run.
+
+        Answers are kept across runs under the digest of its weights; an empty one says that nobody knows them, and
+        nothing is kept.
+        """
 
     @property
     def calibration(self) -> Mapping[ScoreKind, Calibration]:

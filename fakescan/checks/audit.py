@@ -166,6 +166,24 @@ class Auditor:
         return found
 
 
+def told_anew(claims: Sequence[Claim], verdict: Verdict) -> tuple[Claim, ...]:
+    """Claims that were checked before, beside today's verdict: threshold, policy or trust list may have changed since.
+
+    Args:
+        claims: the sentences of an explanation.
+        verdict: what is decided now.
+    """
+    return tuple(_told_anew(claim, verdict) for claim in claims)
+
+
+def _told_anew(claim: Claim, verdict: Verdict) -> Claim:
+    named = concluded(claim.text)
+    if named is None:
+        return claim
+    mark, note = _beside_verdict(named, verdict)
+    return replace(claim, mark=mark, note=note)
+
+
 def contradiction(claims: Sequence[Claim], verdict: Verdict) -> Reason | None:
     """The reason to give where an explanation argues against the verdict that it should explain.
 
@@ -223,11 +241,16 @@ def _claim(item: Statement, mark: ClaimMark, note: str) -> Claim:
 def _without_model(item: Statement, verdict: Verdict, measures: Measures | None) -> Claim | None:
     """The mark of a sentence that no model is needed for; None for all others."""
     if item.verdict is not None:
-        if verdict.label in (item.verdict, Label.INCONCLUSIVE):
-            return _claim(item, ClaimMark.NOT_CHECKABLE, "This names a side and no observation.")
-        return _claim(item, ClaimMark.CONTRADICTED, "The verdict is another one.")
+        return _claim(item, *_beside_verdict(item.verdict, verdict))
     outcome = None if measures is None else against_pixels(item.stated, measures)
     return None if outcome is None else _claim(item, outcome.mark, outcome.note)
+
+
+def _beside_verdict(named: Label, verdict: Verdict) -> tuple[ClaimMark, str]:
+    """Mark and note of a sentence that names a side."""
+    if verdict.label in (named, Label.INCONCLUSIVE):
+        return ClaimMark.NOT_CHECKABLE, "This names a side and no observation."
+    return ClaimMark.CONTRADICTED, "The verdict is another one."
 
 
 def _from_picture(item: Statement, tied: Tied | None, whole: _Look | None) -> Claim:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fakescan.checks.scoring import triage
+from fakescan.core.calibration import DECIMALS
 from fakescan.core.checked import Rescored
 from fakescan.core.policy import Judge
 from fakescan.protocols import Engine, RgbImage
@@ -36,5 +37,5 @@ def rescored(
         number, words = told[place]
         p_fake = None if prediction is None else judge.triaged(prediction)
         if p_fake is not None:
-            found[number].append(judge.rescored(words, p_fake))
+            found[number].append(judge.rescored(words, round(p_fake, DECIMALS)))
     return [tuple(items) for items in found]

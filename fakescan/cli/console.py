@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -109,6 +109,14 @@ class Watch(Observer):
             self._model_s += outcome.prediction.elapsed_s
             self._written += outcome.prediction.elapsed_s > 0
         self._advise()
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done)
+
+    def resumed(self, labels: Mapping[str, int], done: int, total: int) -> None:
+        """Move the bar and count; the pace is not that of files that nobody reads."""
+        self._done_before += done - self._done
+        self._done = done
+        self._counts.update(labels)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done)
 

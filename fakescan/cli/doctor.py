@@ -17,7 +17,7 @@ from fakescan.cli.exits import FAILED, one_line
 from fakescan.cli.scan_options import Debug
 from fakescan.core.environment import environment
 from fakescan.errors import FakescanError
-from fakescan.store.run_dir import runs_folder
+from fakescan.store.places import runs_folder
 from fakescan.version import __version__
 
 _NEEDED = ("torch", "transformers", "tokenizers", "safetensors", "PIL", "exifread", "jinja2", "rich")

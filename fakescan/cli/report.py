@@ -72,7 +72,7 @@ def report(
         root=Path(pictures) if pictures else None,
         templates=Path(templates) if templates else None,
         single_file=bool(single_file),
-        redactions=SHARE if share else _redactions(redact or []),
+        redactions=SHARE if share else redactions_of(redact or []),
         judgement=judgement,
         base=rules.base,
         decisions=_decisions(source, scan),
@@ -95,8 +95,11 @@ def _decisions(source: Path, scan: Scan) -> dict[str, Decided]:
     }
 
 
-def _redactions(given: Sequence[str]) -> tuple[Redact, ...]:
-    """What is to be left out.
+def redactions_of(given: Sequence[str]) -> tuple[Redact, ...]:
+    """What ``--redact`` asks to be left out.
+
+    Args:
+        given: as typed.
 
     Raises:
         ConfigError: for an unknown word.

@@ -20,7 +20,8 @@ from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, INTERRUPTED, say, sh
 from fakescan.cli.inputs import STDIN, listed_paths
 from fakescan.cli.outputs import Target, files_of, prints, targets_of, write_all
 from fakescan.cli.settings import resolve
-from fakescan.core.options import OPTION_NAMES, ScanOptions
+from fakescan.core.addresses import without_secrets
+from fakescan.core.options import OPTION_NAMES, SERVER, ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import scan_to_json
 from fakescan.desk.redact import SHARE
@@ -70,6 +71,7 @@ def scan(
     device: flag.Device = None,
     dtype: flag.DTypeFlag = None,
     engine: flag.Engine = None,
+    base_url: flag.BaseUrl = None,
     batch_size: flag.BatchSize = None,
     workers: flag.Workers = None,
     max_file_bytes: flag.MaxFileBytes = None,
@@ -77,12 +79,15 @@ def scan(
     file_timeout_s: flag.FileTimeout = None,
     run_dir: flag.RunDirFlag = None,
     resume: flag.Resume = None,
+    shard: flag.Shard = None,
+    cache: flag.Cache = None,
     config: flag.Config = None,
     debug: flag.Debug = False,
 ) -> None:
     """Assess images and write reports.
 
-    Everything happens on this machine; pictures never leave it.
+    Everything happens on this machine; pictures never leave it,
+    unless --engine openai names a server.
 
     Exit codes: 0 clean, 1 findings, 2 failed or nothing to scan,
     3 some files could not be assessed, 130 interrupted (--resume goes on).
@@ -92,8 +97,9 @@ def scan(
     options = _options(ctx.params, config)
     targets = targets_of(options.outputs, json=json)
     check = read_check(options.gate, options.baseline, options.relative_to)
-    model_folder(options.model)  # a model that is not there is told before a long walk, not after it
-    command = shell_line(["fakescan", *(ctx.obj or [])])
+    if options.engine != SERVER:
+        model_folder(options.model)  # a model that is not there is told before a long walk, not after it
+    command = shell_line(["fakescan", *map(without_secrets, ctx.obj or [])])
     with _terminated_like_ctrl_c(), Watch(options, quiet=quiet) as watch:
         try:
             run = run_scan(options, lambda: fakescan.engine_of(options), watch, command=command)

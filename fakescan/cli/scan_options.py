@@ -242,6 +242,15 @@ DTypeFlag = Annotated[
 Engine = Annotated[
     str | None, typer.Option("--engine", metavar="NAME", help="What runs the model.", rich_help_panel=_RUN)
 ]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        metavar="URL",
+        help="With --engine openai: the server that is asked (vLLM, SGLang, llama.cpp). Pictures are sent to it.",
+        rich_help_panel=_RUN,
+    ),
+]
 BatchSize = Annotated[
     str | None, typer.Option("--batch-size", metavar="auto|N", help="Images at once.", rich_help_panel=_RUN)
 ]
@@ -266,6 +275,24 @@ RunDirFlag = Annotated[
 Resume = Annotated[
     bool | None,
     typer.Option("--resume/--no-resume", help="Go on with an interrupted run.", rich_help_panel=_RUN),
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Examine only part I of N, told by the files' names; `fakescan merge` puts the parts together.",
+        rich_help_panel=_RUN,
+    ),
+]
+Cache = Annotated[
+    bool | None,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Take the model's answers to the same bytes from earlier runs, and keep new ones (the default).",
+        rich_help_panel=_RUN,
+        show_default=False,
+    ),
 ]
 Config = Annotated[
     str | None,

@@ -60,6 +60,23 @@ def compared(results: Sequence[ImageResult]) -> tuple[ImageResult, ...]:
     return tuple(flagged)
 
 
+def uncompared(results: Sequence[ImageResult]) -> tuple[ImageResult, ...]:
+    """The results without what ``compared`` has said: each file by itself again.
+
+    Args:
+        results: results of a scan.
+    """
+    return tuple(_by_itself(result) for result in results)
+
+
+def _by_itself(result: ImageResult) -> ImageResult:
+    outcome = result.outcome
+    if not isinstance(outcome, Assessed):
+        return result
+    own = tuple(reason for reason in outcome.verdict.reasons if reason.text not in (DIFFERS, CONTRADICTS))
+    return replace(result, outcome=replace(outcome, verdict=replace(outcome.verdict, reasons=own)))
+
+
 def _with_reason(result: ImageResult, reason: Reason) -> ImageResult:
     outcome = result.outcome
     if not isinstance(outcome, Assessed) or reason in outcome.verdict.reasons:

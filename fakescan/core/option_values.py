@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 Reader = Callable[[object], Any]
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
+_SHARD = re.compile(r"(\d{1,6})/(\d{1,6})")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _MAX_SHOWN = 40
@@ -129,6 +130,16 @@ def auto_or_count(value: object) -> int | None:
     if number is None or number < 1:
         _refuse(value, "auto or a whole number from 1 on")
     return number
+
+
+def shard(value: object) -> str | None:
+    """A part of a whole, ``i/n`` with i from 1 to n; None and the empty text mean the whole."""
+    if value is None or value == "":
+        return None
+    found = _SHARD.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        _refuse(value, "a part such as 2/8, from 1/8 to 8/8")
+    return f"{int(found[1])}/{int(found[2])}"
 
 
 def optional_share(value: object) -> float | None:

@@ -13,12 +13,16 @@ from enum import StrEnum
 from typing import Any
 
 from fakescan.core import option_values as read
+from fakescan.core.addresses import without_secrets
 from fakescan.core.policy import Policy
 from fakescan.core.records import Label, ScoreKind
 from fakescan.errors import ConfigError
 
 MAX_ENCODINGS = 7
 """How many ways to encode a picture anew there are (``intake/encodings.py``)."""
+
+SERVER = "openai"
+"""The engine that asks a server."""
 
 
 class Reasoning(StrEnum):
@@ -116,7 +120,9 @@ class ScanOptions:
     model: str | None = None
     """Name, folder or hub id of a model; None: the embedded one."""
     engine: str = "auto"
-    """Name in the engines' table, or ``auto``."""
+    """Name in the engines' table, ``openai``, or ``auto``."""
+    base_url: str | None = None
+    """Where a server's API starts (``http://localhost:8000/v1``); only for the engine ``openai``."""
     reasoning: Reasoning = Reasoning.ALL
     """Which images get text."""
     score: ScoreChoice = ScoreChoice.AUTO
@@ -151,6 +157,10 @@ class ScanOptions:
     """File of ``fakescan calibrate`` whose threshold goes before the model's own; None: the model's."""
     run_dir: str | None = None
     """Folder of the journal and the JSON report; None: a new one in the user's cache."""
+    cache: bool = True
+    """Whether answers of the same model to the same bytes are taken from earlier runs, and kept for later ones."""
+    shard: str | None = None
+    """``i/n``: examine only the i-th of n parts of the files; None: all of them."""
     resume: bool = False
     """Go on with an interrupted run instead of starting anew."""
     limit: int | None = None
@@ -176,8 +186,12 @@ class ScanOptions:
         written: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, tuple):
+            if item.name == "paths":
+                value = [without_secrets(path) for path in value]
+            elif isinstance(value, tuple):
                 value = list(value)
+            elif item.name == "base_url" and value is not None:
+                value = without_secrets(value)
             elif isinstance(value, StrEnum):
                 value = value.value
             elif value is None and item.name in _NONE_IS_AUTO:
@@ -213,6 +227,7 @@ _READERS: Mapping[str, read.Reader] = {
     "note": read.optional_text,
     "model": read.optional_text,
     "engine": read.text,
+    "base_url": read.optional_text,
     "reasoning": read.choice(Reasoning),
     "score": read.choice(ScoreChoice),
     "decode": read.choice(Decode),
@@ -230,6 +245,8 @@ _READERS: Mapping[str, read.Reader] = {
     "audit": read.flag,
     "calibration": read.optional_text,
     "run_dir": read.optional_text,
+    "cache": read.flag,
+    "shard": read.shard,
     "resume": read.flag,
     "limit": read.optional_count,
     "seed": read.whole_number,
@@ -296,6 +313,15 @@ def contradictions(options: ScanOptions) -> list[str]:
         faults.append("audit and reasoning none contradict each other: without text there is nothing to check")
     if options.calibration is not None and options.threshold is not None:
         faults.append("threshold and calibration contradict each other: a calibration promises for its own threshold")
+    if (options.engine == SERVER) != (options.base_url is not None):
+        faults.append(f"engine {SERVER} and base_url belong together: the one needs the other")
+    elif options.base_url and not options.base_url.lower().startswith(("http://", "https://")):
+        faults.append("base_url is no address that starts with http:// or https://")
+    if options.engine == SERVER and options.calibration is not None:
+        faults.append(
+            f"engine {SERVER} and calibration contradict each other: a calibration holds for the weights it was fitted"
+            " with, and nobody knows those of a server"
+        )
     if options.dtype is DType.INT8 and options.device not in ("auto", "cpu"):
         faults.append(f"dtype int8 and device {options.device} contradict each other: dynamic int8 runs on a CPU only")
     return faults

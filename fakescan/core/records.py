@@ -378,6 +378,8 @@ class Scan:
     """Case, examiner and note."""
     redacted: tuple[str, ...] = ()
     """What was taken out before sharing (``desk/redact.py``), by name; empty for the record as the run made it."""
+    from_cache: tuple[str, ...] = ()
+    """Digests of the files whose answer was not computed in this run but taken from the cache of earlier ones."""
 
     @property
     def summary(self) -> dict[str, int]:

@@ -57,11 +57,7 @@ def result_to_dict(result: ImageResult, *, used_when_failed: ScoreKind = ScoreKi
         "status": "assessed" if assessed else "error",
         "verdict": _verdict_to_dict(assessed.verdict) if assessed else None,
         "scores": _scores_to_dict(assessed.scores if assessed else Scores(None, None, used_when_failed)),
-        "logits": _logits_to_dict(assessed.prediction) if assessed else None,
-        "stages": _stages_to_dict(assessed.prediction) if assessed else None,
-        "stages_incomplete": _incomplete(assessed.prediction) if assessed else [],
-        "steered_to": assessed.prediction.steered_to if assessed else None,
-        "tokens": assessed.prediction.tokens if assessed else 0,
+        **prediction_to_dict(assessed.prediction if assessed else None),
         "evidence": [_evidence_to_dict(item) for item in result.evidence],
         **({"stability": stability_to_list(result.stability)} if result.stability else {}),
         **({"claims": claims_to_list(result.claims)} if result.claims else {}),
@@ -70,6 +66,32 @@ def result_to_dict(result: ImageResult, *, used_when_failed: ScoreKind = ScoreKi
     }
     cleaned: dict[str, Any] = clean(row)
     return cleaned
+
+
+def prediction_to_dict(prediction: Prediction | None) -> dict[str, Any]:
+    """The part of a result that the model said, as plain values; its time is not part of it.
+
+    Args:
+        prediction: None for a file that the model said nothing about.
+    """
+    if prediction is None:
+        return {"logits": None, "stages": None, "stages_incomplete": [], "steered_to": None, "tokens": 0}
+    return {
+        "logits": _logits_to_dict(prediction),
+        "stages": _stages_to_dict(prediction),
+        "stages_incomplete": _incomplete(prediction),
+        "steered_to": prediction.steered_to,
+        "tokens": prediction.tokens,
+    }
+
+
+def prediction_from_dict(row: Mapping[str, Any]) -> Prediction:
+    """Inverse of ``prediction_to_dict``.
+
+    Raises:
+        ReportShapeError: when a value does not fit.
+    """
+    return _prediction_from_node(Node(row, ""), elapsed_s=0.0)
 
 
 def result_from_dict(row: Mapping[str, Any]) -> ImageResult:

@@ -139,9 +139,13 @@ def _deciding(scan: Scan) -> ScoreKind:
 
 
 def _said_beside(scan: Scan) -> dict[str, Any]:
-    """Case and redaction, where there are any."""
+    """Case, redaction and what came from the cache, where there are any."""
     case = {name: value for name, value in asdict(scan.case).items() if value}
-    return {**({"case": case} if case else {}), **({"redacted": list(scan.redacted)} if scan.redacted else {})}
+    return {
+        **({"case": case} if case else {}),
+        **({"redacted": list(scan.redacted)} if scan.redacted else {}),
+        **({"from_cache": list(scan.from_cache)} if scan.from_cache else {}),
+    }
 
 
 def _one_calibration(calibration: Calibration) -> dict[str, Any]:
@@ -194,6 +198,7 @@ def _scan_from_node(node: Node) -> Scan:
         interrupted=about["interrupted"].flag(default=False),
         case=Case(**{name: about["case"][name].optional_text() or "" for name in ("id", "examiner", "note")}),
         redacted=tuple(item.text() for item in about["redacted"].elements()),
+        from_cache=tuple(item.text() for item in about["from_cache"].elements()),
     )
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from fakescan.core.addresses import is_address
 from fakescan.core.records import Scan
 
 _CHUNK_BYTES = 1 << 20
@@ -26,6 +27,8 @@ class State(StrEnum):
     """There is no such file."""
     UNREADABLE = "unreadable"
     """It could not be read, or is no regular file."""
+    REMOTE = "on another machine"
+    """It was scanned over the network, which checks do not use."""
     NOT_RECORDED = "not recorded"
     """The scan could not read it either, so there is nothing to compare with."""
 
@@ -50,6 +53,9 @@ def check_inputs(scan: Scan, root: Path | None = None) -> Iterator[Checked]:
     base = root or Path(scan.root)
     for result in scan.results:
         file = result.record.file
+        if is_address(file.path) or (root is None and is_address(scan.root)):
+            yield Checked(file.path, State.REMOTE)
+            continue
         yield Checked(file.path, _state(base / file.path, file.sha256, file.size_bytes))
 
 

@@ -22,6 +22,9 @@ _NOT_REPLAYED: Mapping[str, object] = {
     "outputs": [],
     "run_dir": None,
     "resume": False,
+    # A repetition that took the answers of the first would repeat nothing.
+    "cache": False,
+    "shard": None,
     "limit": None,
     "gate": None,
     "baseline": None,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from fakescan.core.calibration_file import applied, binding_of, read_own
+from fakescan.core.options import SERVER
 from fakescan.core.records import ScoreKind
 from fakescan.errors import ConfigError, ModelError
 from fakescan.model import library
@@ -77,6 +78,7 @@ def load(
     decode: str = "greedy",
     seed: int = 0,
     calibration: str | None = None,
+    base_url: str | None = None,
 ) -> Engine:
     """Load a model and the engine that runs it.
 
@@ -90,12 +92,18 @@ def load(
         decode: greedy, or free (nothing forced, temperature 0.2).
         seed: of drawn text.
         calibration: file of ``fakescan calibrate`` whose record goes before the checkpoint's; None = the checkpoint's.
+        base_url: where the server's API starts; for the engine ``openai`` only, whose model is its name there.
 
     Raises:
-        ModelError: the model is missing, damaged or unsuitable.
+        ModelError: the model is missing, damaged or unsuitable, or its server cannot be reached.
         ConfigError: device, format or engine do not exist here, or the calibration was fitted with something else.
         InputError: the calibration cannot be read.
     """
+    if name == SERVER:
+        from fakescan.engines.openai import OpenAiEngine, ServerOptions
+
+        server = ServerOptions(base_url or "", model, batch_size or DEFAULT_BATCH, decode == "free", seed)
+        return OpenAiEngine(server)
     folder = model_folder(model)
     engine_type = engine_class(name)
     own = read_own(Path(calibration)) if calibration else None

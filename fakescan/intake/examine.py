@@ -83,6 +83,8 @@ class Examined:
     """Seconds by step: ``read``, ``evidence``, ``decode``."""
     prepared: Prepared | None = None
     """What checks need of the whole picture; None where none are wanted, or ``image`` still is the whole picture."""
+    stamp: str = ""
+    """What was said of the file before it was read (``intake/stamp.py``); empty where that tells nothing."""
 
 
 class Examination:

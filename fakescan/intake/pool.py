@@ -101,6 +101,18 @@ class DecodePool:
         """
         return self._examined(str(found.absolute), found.path, self._readers)
 
+    def examine_bytes(self, data: bytes, path: str) -> Examined:
+        """The same for a file that was read already.
+
+        Args:
+            data: its bytes.
+            path: path for the report.
+
+        Raises:
+            FakescanError: when no process can be started, or the pool was closed.
+        """
+        return self._examined(data, path, self._readers)
+
     def decode(self, source: str | Path | bytes, *, name: str = "") -> DecodedImage | Failure:
         """Only the picture of a file.
 

@@ -44,7 +44,7 @@ def read_file(path: str | Path, limit_bytes: int) -> bytes | Failure:
         descriptor = _open_regular(path)
         with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 -- the descriptor is what was checked
             if os.fstat(descriptor).st_size > limit_bytes:
-                return _too_large(limit_bytes)
+                return too_large(limit_bytes)
             # One byte more than allowed tells a file that grows, or one whose size the system does not know.
             data = _all_of(stream.fileno(), limit_bytes + 1)
     except (OSError, ValueError) as fault:
@@ -60,7 +60,7 @@ def checked(data: bytes, limit_bytes: int) -> bytes | Failure:
         limit_bytes: a file may not have more.
     """
     if len(data) > limit_bytes:
-        return _too_large(limit_bytes)
+        return too_large(limit_bytes)
     return data or Failure("read", "empty-file", "the file is empty", "copy or download it again")
 
 
@@ -101,7 +101,12 @@ def _all_of(descriptor: int, limit_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-def _too_large(limit_bytes: int) -> Failure:
+def too_large(limit_bytes: int) -> Failure:
+    """What is said of a file that has too many bytes.
+
+    Args:
+        limit_bytes: a file may not have more.
+    """
     megabytes = limit_bytes / 1e6
     return Failure("read", "too-large", f"the file is larger than {megabytes:g} MB", "raise the limit on file size")
 

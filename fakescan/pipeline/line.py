@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
-from fakescan.checks.audit import contradiction
+from fakescan.checks.audit import contradiction, told_anew
 from fakescan.core.calibration import is_sound, rounded
 from fakescan.core.checked import Claim, Rescored
-from fakescan.core.environment import environment
-from fakescan.core.options import Decode, Reasoning, ScanOptions
+from fakescan.core.options import Reasoning, ScanOptions
 from fakescan.core.policy import Judge
 from fakescan.core.records import Assessed, Failure, ImageResult, Label, Prediction
 from fakescan.core.result_schema import MODEL_STEP
-from fakescan.core.schema import calibration_to_dict
 from fakescan.core.views import Views
 from fakescan.errors import ModelError
 from fakescan.intake.decode import DecodedImage
 from fakescan.intake.examine import Examined
 from fakescan.intake.prepare import Prepared, prepare
 from fakescan.pipeline.checking import check_stability, check_text
+from fakescan.pipeline.keys import key_of, row_key_of
 from fakescan.pipeline.sources import wanted_by
 from fakescan.pipeline.waiting import Group, Waiting, pixels_waiting
 from fakescan.protocols import Engine, SeesViews
-from fakescan.store.journal import Journal, run_key
+from fakescan.store.cache import AnswerCache
+from fakescan.store.journal import Journal
 
-_PIXELS = "srgb"
-"""How decoded pixels are brought to the model; another word where a change of that gives other answers."""
+_Known = tuple[Prediction, tuple[Rescored, ...], tuple[Claim, ...]]
 _MAX_PIXELS = 150_000_000
 """About 450 MB: a batch of large pictures is run before it is full."""
 
@@ -41,7 +39,9 @@ class Line:
         load_engine: Callable[[], Engine],
         journal: Journal,
         *,
-        on_engine: Callable[[Engine, str], None] = lambda engine, key: None,
+        on_engine: Callable[[Engine, str, str], None] = lambda engine, key, row_key: None,
+        cache: AnswerCache | None = None,
+        reading: Mapping[str, str] | None = None,
     ) -> None:
         """Make a line; the engine is loaded when the first picture comes.
 
@@ -49,7 +49,9 @@ class Line:
             options: what was asked for.
             load_engine: loads the model.
             journal: keeps what is done, and knows what was done before.
-            on_engine: told the engine and the run's key when the model is there.
+            on_engine: told the engine, the run's key and the rows' key when the model is there.
+            cache: answers of earlier runs; None: none.
+            reading: what the reading of files depends on, by name.
         """
         self._options = options
         self._load_engine = load_engine
@@ -57,7 +59,12 @@ class Line:
         self._on_engine = on_engine
         self._engine: Engine | None = None
         self._judge: Judge | None = None
-        self._key = ""
+        # It holds answers and no checks: those would be missing where an answer is taken from it.
+        self._cache = None if wanted_by(options) else cache
+        self._reading = dict(reading or {})
+        self._key = self._row_key = ""
+        self._stamps: dict[str, str] = {}
+        self._cached: set[str] = set()
         self._first: dict[str, Group] = {}
         self._second: dict[str, Group] = {}
 
@@ -71,6 +78,15 @@ class Line:
         """All that the model sees of a picture; None before it is loaded, or when it wants the whole."""
         return self._engine.views if isinstance(self._engine, SeesViews) else None
 
+    def prepare(self) -> str:
+        """Load the model now instead of at the first picture.
+
+        Returns:
+            The rows' key: what whole rows of this run depend on.
+        """
+        self._loaded()
+        return self._row_key
+
     def feed(self, examined: Examined) -> Iterator[list[ImageResult]]:
         """Take a file.
 
@@ -81,6 +97,7 @@ class Line:
             The results that this completes, of this file or of others; they are in the journal.
         """
         waiting = Waiting(examined.record, examined.evidence, examined.timings_s)
+        self._stamps[examined.record.file.path] = examined.stamp
         if examined.image is None:
             yield self._kept([waiting.result(examined.failure or _nothing_decoded())])
             return
@@ -90,10 +107,10 @@ class Line:
         if group is not None:
             group.files.append(waiting)
             return
-        known = self._journal.known(digest, self._key)
-        if known is not None and isinstance(known.outcome, Assessed):
-            prediction = replace(known.outcome.prediction, elapsed_s=0.0)
-            yield self._kept([self._assessed(waiting, prediction, known.stability, known.claims)])
+        known = self._known(digest)
+        if known is not None:
+            prediction, stability, claims = known
+            yield self._kept([self._assessed(waiting, replace(prediction, elapsed_s=0.0), stability, claims)])
             return
         self._first[digest] = self._group(examined.image, examined.prepared, waiting)
         yield from self._run_full(max(1, engine.batch_size))
@@ -129,6 +146,7 @@ class Line:
         mode = self._options.reasoning
         outcomes = self._infer(batch, reasoning=mode is Reasoning.ALL)
         if self._options.stability:
+            outcomes = self._with_first_scores(batch, outcomes)
             scored = [one for one, outcome in zip(batch, outcomes, strict=True) if _scored(outcome)]
             check_stability(scored, self._loaded(), self._decided(), self._options.stability)
         for group, outcome in zip(batch, outcomes, strict=True):
@@ -141,8 +159,28 @@ class Line:
     def _second_look(self, batch: list[Group]) -> Iterator[ImageResult]:
         for group, outcome in zip(batch, self._infer(batch, reasoning=True), strict=True):
             if isinstance(outcome, Prediction) and group.triage is not None:
-                outcome = replace(outcome, elapsed_s=outcome.elapsed_s + group.triage.elapsed_s)
+                spent = outcome.elapsed_s + group.triage.elapsed_s
+                outcome = replace(outcome, before=outcome.before or group.triage.before, elapsed_s=spent)
             yield from self._results(group, outcome)
+
+    def _with_first_scores(
+        self, batch: list[Group], outcomes: list[Prediction | Failure]
+    ) -> list[Prediction | Failure]:
+        """Score pictures before any text too, where the engine told only the score after it (a server does)."""
+        lacking = [
+            place
+            for place, one in enumerate(outcomes)
+            if isinstance(one, Prediction) and one.before is None and one.after
+        ]
+        if not lacking:
+            return outcomes
+        completed = list(outcomes)
+        for place, first in zip(lacking, self._infer([batch[at] for at in lacking], reasoning=False), strict=True):
+            told = completed[place]
+            if isinstance(told, Prediction) and isinstance(first, Prediction):
+                spent = told.elapsed_s + first.elapsed_s
+                completed[place] = replace(told, before=first.before, elapsed_s=spent)
+        return completed
 
     def _is_flagged(self, group: Group, prediction: Prediction) -> bool:
         first = group.files[0]
@@ -178,6 +216,7 @@ class Line:
         # Labels of an earlier run were told with its threshold.
         stability = tuple(judge.rescored(item.encoding, item.p_fake) for item in stability)
         outcome = judge.assess(prediction, waiting.evidence, waiting.record.kind, stability)
+        claims = told_anew(claims, outcome.verdict)
         against = contradiction(claims, outcome.verdict)
         if against is not None:
             verdict = replace(outcome.verdict, reasons=(against, *outcome.verdict.reasons))
@@ -185,19 +224,45 @@ class Line:
         timed = replace(waiting, timings_s={**waiting.timings_s, MODEL_STEP: prediction.elapsed_s})
         return timed.result(outcome, stability, claims)
 
+    def _known(self, digest: str) -> _Known | None:
+        """What the model said about these bytes before, in this run or an earlier one, and what was checked of it."""
+        row = self._journal.known(digest, self._key)
+        if row is not None and isinstance(row.outcome, Assessed):
+            if self._journal.is_cached(digest, self._key):
+                self._cached.add(digest)
+            return row.outcome.prediction, row.stability, row.claims
+        answer = self._cache.get(digest, self._key) if self._cache is not None else None
+        if answer is None:
+            return None
+        self._cached.add(digest)
+        return answer, (), ()
+
     def _kept(self, results: list[ImageResult]) -> list[ImageResult]:
-        self._journal.add(results, self._key)
+        paths = [result.record.file.path for result in results]
+        stamps = {path: self._stamps.pop(path, "") for path in paths}
+        self._journal.add(results, self._key, self._row_key, stamps=stamps, cached=self._cached)
+        if self._cache is not None:
+            self._cache.add(self._computed(results), self._key)
         return results
+
+    def _computed(self, results: list[ImageResult]) -> Iterator[tuple[str, Prediction]]:
+        for result in results:
+            digest, outcome = result.record.file.sha256, result.outcome
+            if isinstance(outcome, Assessed) and digest not in self._cached:
+                yield digest, outcome.prediction
 
     def _loaded(self) -> Engine:
         if self._engine is None:
             engine = self._load_engine()
             options = self._options
             self._key = key_of(engine, options)
+            self._row_key = row_key_of(self._key, options, self._reading)
             self._judge = Judge(
                 engine.identity, engine.calibration, options.policy, options.deciding_score, options.threshold
             )
-            self._on_engine(engine, self._key)
+            self._on_engine(engine, self._key, self._row_key)
+            if not engine.identity.weights_sha256:
+                self._cache = None  # nobody knows whether a server runs the same weights tomorrow
             self._engine = engine
         return self._engine
 
@@ -205,41 +270,6 @@ class Line:
         if self._judge is None:
             raise RuntimeError("no verdict without a model")
         return self._judge
-
-
-def key_of(engine: Engine, options: ScanOptions) -> str:
-    """The run's key: digest of everything, besides the file, that a prediction depends on.
-
-    Args:
-        engine: the loaded model.
-        options: what was asked for.
-    """
-    model = engine.identity
-    parts: dict[str, Any] = {
-        "weights_sha256": model.weights_sha256,
-        "prompt_version": model.prompt_version,
-        "dtype": model.dtype,
-        "engine": model.engine,
-        "temperature": model.temperature,
-        "decides": model.decides,
-        # The text is steered to the side that the calibrated score takes.
-        "calibration": calibration_to_dict(engine.calibration),
-        "decoder": environment()["pillow"],
-        "pixels": _PIXELS,
-        "reasoning": options.reasoning,
-        "score": options.score,
-        "decode": options.decode,
-    }
-    if options.stability:
-        parts["stability"] = options.stability
-    if options.audit:
-        parts["audit"] = options.audit
-    if options.decode is Decode.FREE:
-        parts["seed"] = options.seed
-    if options.reasoning is Reasoning.FLAGGED:
-        # Which images are flagged, and so get text, depends on the verdict.
-        parts["policy"], parts["threshold"] = options.policy, options.threshold
-    return run_key(parts)
 
 
 def _scored(outcome: Prediction | Failure) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -32,28 +32,29 @@ class Record:
         self._earlier = None if header is None else scan_from_json(header)
         self._scan = blank
         if self._earlier is None:
-            journal.describe({"header": header_of(blank), "run_key": ""})
+            journal.describe({"header": header_of(blank), "run_key": "", "row_key": ""})
         else:
             self._scan = replace(blank, scan_id=self._earlier.scan_id, started_at=self._earlier.started_at)
         journal.describe({"fingerprint": mark})
 
-    def model_is(self, engine: Engine, key: str) -> None:
+    def model_is(self, engine: Engine, key: str, row_key: str) -> None:
         """Note the model.
 
         Args:
             engine: the loaded model.
             key: the run's key with it.
+            row_key: the rows' key with it.
         """
         self._scan = replace(self._scan, model=engine.identity, calibration=dict(engine.calibration))
-        self._journal.describe({"header": header_of(self._scan), "run_key": key})
+        self._journal.describe({"header": header_of(self._scan), "run_key": key, "row_key": row_key})
 
-    def finished(self, results: Iterable[ImageResult]) -> Scan:
-        """The scan of a run that came to its end.
+    def finished(self, paths: Sequence[str]) -> Scan:
+        """The scan of a run that came to its end: its results are in the journal, and nowhere else until now.
 
         Args:
-            results: all of them, in any order.
+            paths: the files that it examined, as reports show them.
         """
-        return self._ended(replace(self._scan, results=compared(_by_path(results))))
+        return self._ended(replace(self._scan, results=compared(tuple(self._kept(paths)))))
 
     def interrupted(self, paths: Sequence[str]) -> Scan:
         """The scan of a run that was stopped: what its journal holds on the files that it was to examine.
@@ -65,15 +66,20 @@ class Record:
         if scan.model is None and self._earlier is not None:
             # Stopped before the model was there again: the journal's answers are those of the earlier one.
             scan = replace(scan, model=self._earlier.model, calibration=self._earlier.calibration)
-        wanted = set(paths)
-        kept = self._journal.results(self._journal.about("run_key") or "")
-        results = compared(_by_path(result for result in kept if result.record.file.path in wanted))
-        left = wanted.difference(result.record.file.path for result in results)
+        results = compared(tuple(self._kept(paths)))
+        left = set(paths).difference(result.record.file.path for result in results)
         skipped = sorted((*scan.skipped, *(Skipped(path, _NOT_REACHED) for path in left)), key=lambda item: item.path)
         return self._ended(replace(scan, results=results, skipped=tuple(skipped), interrupted=True))
 
+    def _kept(self, paths: Iterable[str]) -> Iterator[ImageResult]:
+        wanted = set(paths)
+        rows = self._journal.results(self._journal.about("row_key") or "")
+        return (result for result in rows if result.record.file.path in wanted)
+
     def _ended(self, scan: Scan) -> Scan:
-        ended = replace(scan, finished_at=now())
+        cached = self._journal.cached(self._journal.about("run_key") or "")
+        known = sorted({result.record.file.sha256 for result in scan.results} & cached)
+        ended = replace(scan, finished_at=now(), from_cache=tuple(known))
         self._journal.describe({"header": header_of(ended)})
         return ended
 
@@ -82,7 +88,3 @@ def now() -> datetime:
     """UTC, in the milliseconds that reports show."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-def _by_path(results: Iterable[ImageResult]) -> tuple[ImageResult, ...]:
-    return tuple(sorted(results, key=lambda result: result.record.file.path))

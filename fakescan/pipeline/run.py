@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from fakescan.core.addresses import is_address, without_secrets
 from fakescan.core.environment import environment
 from fakescan.core.options import ScanOptions
 from fakescan.core.records import SCHEMA_VERSION, Case, ImageResult, Scan
+from fakescan.core.shards import is_left_to_others
 from fakescan.errors import InputError
 from fakescan.observer import SILENT, Observer
 from fakescan.pipeline.line import Line
 from fakescan.pipeline.lookahead import LookAhead
 from fakescan.pipeline.record import Record, now
-from fakescan.pipeline.sources import Sources, open_sources
+from fakescan.pipeline.resume import still_to_do
+from fakescan.pipeline.sources import AnyFound, Sources, open_sources
 from fakescan.pipeline.waiting import pixels_of
 from fakescan.protocols import Engine
+from fakescan.store.cache import AnswerCache
 from fakescan.store.journal import Journal
+from fakescan.store.places import answers_file
 from fakescan.store.run_dir import RunDir, find_run, fingerprint, make_run_dir
 from fakescan.version import __version__
 
@@ -57,7 +62,7 @@ def results(options: ScanOptions, load_engine: LoadEngine, observer: Observer = 
     with open_sources(options) as sources, Journal(None) as journal:
         _announce(sources, options, observer)
         line = Line(options, _told(load_engine, options, observer), journal)
-        yield from _through(line, sources, options, observer)
+        yield from _through(line, sources, observer)
 
 
 def run_scan(
@@ -69,7 +74,7 @@ def run_scan(
         options: what to scan, and how.
         load_engine: loads the model; called when the first picture is there.
         observer: told what happens.
-        command: the command as typed.
+        command: the command as typed, without secrets.
 
     Returns:
         The scan, with ``interrupted`` set when Ctrl-C ended it. Its journal and JSON report are in the run directory.
@@ -82,26 +87,37 @@ def run_scan(
         _announce(sources, options, observer)
         blank = _blank_scan(options, sources, command)
         run, mark = _run_dir(options, blank, observer)
-        with Journal(run.journal) as journal:
+        opened = AnswerCache(answers_file()) if options.cache else nullcontext()
+        with Journal(run.journal) as journal, opened as cache:
             record = Record(journal, blank, mark)
-            line = Line(options, _told(load_engine, options, observer), journal, on_engine=record.model_is)
-            scan = _scanned(line, sources, options, observer, record)
+            line = Line(
+                options,
+                _told(load_engine, options, observer),
+                journal,
+                on_engine=record.model_is,
+                cache=cache,
+                reading=sources.reading,
+            )
+            scan = _scanned(line, sources, observer, record, journal)
+            if cache is not None and cache.fault:
+                observer.warned(f"the cache of earlier answers was not used: {cache.fault}")
         observer.finished(scan)
         run.write_report(scan)
     return FinishedRun(scan, run)
 
 
-def _scanned(line: Line, sources: Sources, options: ScanOptions, observer: Observer, record: Record) -> Scan:
+def _scanned(line: Line, sources: Sources, observer: Observer, record: Record, journal: Journal) -> Scan:
     try:
-        with closing(_through(line, sources, options, observer)) as stream:
-            done = list(stream)
+        with closing(_through(line, sources, observer, journal)) as stream:
+            for _ in stream:
+                pass  # they are in the journal, which holds as many as there are
     except KeyboardInterrupt:
         return record.interrupted(sources.paths)
-    return record.finished(done)
+    return record.finished(sources.paths)
 
 
-def _through(line: Line, sources: Sources, options: ScanOptions, observer: Observer) -> Results:
-    """Decode ahead in threads, feed the line on this one."""
+def _through(line: Line, sources: Sources, observer: Observer, earlier: Journal | None = None) -> Results:
+    """Decode ahead in threads, feed the line on this one. What the earlier journal holds is gone on with."""
     workers = sources.workers
     ahead = LookAhead(
         sources.examine,
@@ -113,8 +129,19 @@ def _through(line: Line, sources: Sources, options: ScanOptions, observer: Obser
     )
     total, done = len(sources.files), 0
 
+    def resumed(labels: Mapping[str, int]) -> None:
+        nonlocal done
+        done += sum(labels.values())
+        observer.resumed(labels, done, total)
+
+    def files() -> Iterable[AnyFound]:
+        if earlier is None or not earlier.has_done():
+            return sources.files
+        key = line.prepare()
+        return still_to_do(sources.files, lambda: earlier.done(key), sources.stamp, resumed)
+
     def batches() -> Generator[list[ImageResult], None, None]:
-        with closing(ahead.results(sources.files)) as stream:
+        with closing(ahead.results(files())) as stream:
             for examined in stream:
                 yield from line.feed(examined)
                 if line.batch_size:
@@ -133,8 +160,8 @@ def _through(line: Line, sources: Sources, options: ScanOptions, observer: Obser
 
 def _announce(sources: Sources, options: ScanOptions, observer: Observer) -> None:
     observer.discovered(len(sources.files), len(sources.skipped))
-    if sources.files or options.allow_empty:
-        return
+    if sources.files or options.allow_empty or any(is_left_to_others(item.reason) for item in sources.skipped):
+        return  # a part of a scan may be empty: it is merged with the others
     met = f"; {len(sources.skipped)} other files were met" if sources.skipped else ""
     if options.changed_since:
         hint = "add --allow-empty where a change without images is no fault"
@@ -172,13 +199,18 @@ def _blank_scan(options: ScanOptions, sources: Sources, command: str) -> Scan:
     )
 
 
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute())
+
+
 def _run_dir(options: ScanOptions, blank: Scan, observer: Observer) -> tuple[RunDir, str]:
     mark = fingerprint(
         {
-            "paths": [str(Path(path).absolute()) for path in options.paths],
+            "paths": [without_secrets(path) if is_address(path) else _absolute(path) for path in options.paths],
             "include": options.include,
             "exclude": options.exclude,
             "model": options.model,
+            "shard": options.shard,
         }
     )
     folder = Path(options.run_dir) if options.run_dir else None

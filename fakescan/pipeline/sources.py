@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from fakescan.core.addresses import is_address
 from fakescan.core.options import ScanOptions
 from fakescan.core.records import Failure, ImageRecord, Skipped, SourceFile
 from fakescan.core.views import Views
-from fakescan.errors import FakescanError
-from fakescan.evidence import readers_with
+from fakescan.errors import FakescanError, InputError
+from fakescan.evidence import READERS, readers_with
+from fakescan.evidence.trust import chosen, load
 from fakescan.intake.discover import Found, common_root, discover
 from fakescan.intake.examine import Examined
 from fakescan.intake.git_changes import changed_since
 from fakescan.intake.limits import Limits
 from fakescan.intake.pool import DecodePool
 from fakescan.intake.prepare import Wanted, prepare
+from fakescan.intake.remote import RemoteFound, common_address, discover_remote, read_remote
+from fakescan.intake.stamp import stamp_of
+from fakescan.pipeline.shards import in_shard
 
 _MAX_WORKERS = 4
 """More processes than this decode faster than any model of ours judges."""
+
+
+AnyFound = Found | RemoteFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +38,20 @@ class Sources:
 
     root: str
     """Folder that paths are relative to."""
-    files: tuple[Found, ...]
+    files: tuple[AnyFound, ...]
     """What will be examined, in the order of paths."""
     skipped: tuple[Skipped, ...]
     """What was met and left alone, in the order of paths."""
     workers: int
     """How many files can be examined at once."""
-    examine: Callable[[Found], Examined]
+    examine: Callable[[AnyFound], Examined]
     """Everything about a file but the model's answer; safe to call from several threads."""
     keep: Callable[[Views | None], None]
     """Told what the model looks at of each picture, so that nothing else is carried and held; None: all of it."""
+    stamp: Callable[[AnyFound], str]
+    """What is said of a file where it lies, without reading it; empty where that tells nothing."""
+    reading: Mapping[str, str]
+    """What the reading of files depends on, by name."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -55,22 +67,29 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
         options: paths, filters and limits.
 
     Raises:
-        InputError: when a pattern means nothing, the trust list cannot be used, or git does not know the revision of
-            ``changed_since``.
+        InputError: when a pattern means nothing, the trust list cannot be used, git does not know the revision of
+            ``changed_since``, or remote folders need a package that is not installed.
     """
-    changed = changed_since(options.changed_since, common_root(options.paths)) if options.changed_since else None
-    files: list[Found] = []
+    remote = [path for path in options.paths if is_address(path)]
+    local = [path for path in options.paths if not is_address(path)]
+    if remote and options.changed_since:
+        raise InputError("git knows nothing of remote folders", "leave out --changed-since")
+    changed = changed_since(options.changed_since, common_root(local)) if options.changed_since else None
+    files: list[AnyFound] = []
     skipped: list[Skipped] = []
-    found = discover(options.paths, include=options.include, exclude=options.exclude, follow_links=options.follow_links)
-    for item in found:
+    root = common_address(remote) if remote and not local else str(common_root(local))
+    for item in _found(options, local, remote, root):
         if isinstance(item, Skipped):
             skipped.append(item)
-        elif changed is not None and Path(os.path.realpath(item.absolute)) not in changed:
+        elif isinstance(item, Found) and changed is not None and Path(os.path.realpath(item.absolute)) not in changed:
             skipped.append(Skipped(item.path, f"not changed in git since {options.changed_since}"))
         elif options.limit is not None and len(files) >= options.limit:
             skipped.append(Skipped(item.path, f"beyond --limit {options.limit}"))
         else:
             files.append(item)
+    if options.shard is not None:
+        files, others = in_shard(files, options.shard)
+        skipped += others
     workers = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
     readers = readers_with(options.trust_list)
     limits = Limits(options.max_file_bytes, options.max_pixels, timeout_s=options.file_timeout_s)
@@ -84,12 +103,18 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
                 pool.views = views
 
         yield Sources(
-            root=str(common_root(options.paths)),
+            root=root,
             files=tuple(sorted(files, key=lambda found: found.path)),
             skipped=tuple(sorted(skipped, key=lambda item: item.path)),
             workers=workers,
-            examine=lambda found: _examined(pool, found, wanted, seen.views),
+            examine=lambda found: _examined(pool, found, limits, wanted, seen.views),
             keep=keep,
+            stamp=_stamp,
+            reading={
+                "limits": str(sorted(asdict(limits).items())),
+                "readers": str(list(READERS.items())),
+                "trust": load(chosen(options.trust_list)).digest,
+            },
         )
 
 
@@ -109,10 +134,34 @@ class _Seen:
     views: Views | None = None
 
 
-def _examined(pool: DecodePool, found: Found, wanted: Wanted, views: Views | None) -> Examined:
+def _found(options: ScanOptions, local: list[str], remote: list[str], root: str) -> Iterator[AnyFound | Skipped]:
+    """Everything that lies on this machine, then everything that lies elsewhere."""
+    include, exclude = options.include, options.exclude
+    if local:
+        yield from discover(local, include=include, exclude=exclude, follow_links=options.follow_links)
+    if remote:
+        yield from discover_remote(remote, include=include, exclude=exclude, root="" if local else root)
+
+
+def _read(pool: DecodePool, found: AnyFound, limits: Limits) -> Examined:
+    """A file, wherever it lies."""
+    if not isinstance(found, RemoteFound):
+        return pool.examine(found)
+    data = read_remote(found, limits.max_file_bytes)
+    if isinstance(data, Failure):
+        return Examined(ImageRecord(SourceFile(found.path, found.size_bytes or 0, "", None)), failure=data)
+    return pool.examine_bytes(data, found.path)
+
+
+def _stamp(found: AnyFound) -> str:
+    return found.stamp if isinstance(found, RemoteFound) else stamp_of(found.absolute)
+
+
+def _examined(pool: DecodePool, found: AnyFound, limits: Limits, wanted: Wanted, views: Views | None) -> Examined:
     """A fault of ours over one file costs that file, not the scan."""
     try:
-        examined = pool.examine(found)
+        stamp = _stamp(found)
+        examined = replace(_read(pool, found, limits), stamp=stamp)
         if not wanted or views is None or examined.image is None:
             return examined
         image, prepared = prepare(examined.image, wanted, views)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from urllib.parse import quote
 
+from fakescan.core.addresses import is_address
 from fakescan.core.records import Scan
 from fakescan.reports.escape import visible
 
@@ -25,6 +26,8 @@ def prefix_of(scan: Scan, base: str | None = None) -> str:
             the paths that were given tell.
     """
     root = _posix(scan.root)
+    if is_address(root):
+        return ""
     if base is not None:
         wanted = _posix(base).rstrip("/")
         return _ended(root[len(wanted) :].strip("/")) if _is_below(root, wanted) else ""
@@ -60,12 +63,14 @@ def uri_place(scan_path: str, prefix: str) -> str:
 
 
 def root_uri(scan: Scan) -> str:
-    """The scan's root as a ``file:`` URI with a slash at its end.
+    """The scan's root as a URI (``file:`` on this machine) with a slash at its end.
 
     Args:
         scan: a finished scan.
     """
     root = _posix(scan.root).rstrip("/")
+    if is_address(root):
+        return f"{uri_place(root, '').replace('%3A', ':', 1)}/"
     return f"file://{'' if root.startswith('/') or not root else '/'}{uri_place(root, '').replace('%3A', ':')}/"
 
 

@@ -205,6 +205,10 @@ def _counts(scan: Scan, pen: _Pen) -> list[Text]:
     if summary["skipped"]:
         line.append(f"; {summary['skipped']:,} skipped")
     lines = [line]
+    if scan.from_cache:
+        cached = set(scan.from_cache)
+        taken = sum(result.record.file.sha256 in cached for result in scan.results)
+        lines.append(Text(f"{taken:,} of the answers are the same model's of earlier runs (--no-cache asks it again)."))
     if scan.interrupted:
         lines.append(Text("The scan was stopped before its end; files that are not counted were not examined."))
     return lines

@@ -63,6 +63,10 @@ def custody_view(scan: Scan) -> CustodyView:
         "fakescan": scan.tool_version,
         "Report schema": scan.schema_version,
     }
+    if scan.from_cache:
+        cached = set(scan.from_cache)
+        taken = sum(result.record.file.sha256 in cached for result in scan.results)
+        run["Answers of earlier runs"] = f"{taken} of {len(scan.results)}; the JSON report lists their digests"
     card = scan.model.card if scan.model else {}
     model = _model(scan.model) if scan.model else ()
     calibration = calibration_to_dict(scan.calibration)

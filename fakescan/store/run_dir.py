@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from fakescan.core.schema import scan_from_json, scan_to_json
 from fakescan.errors import FakescanError, InputError, ReportError
 from fakescan.store.atomic import reporting_faults, write_atomically
 from fakescan.store.journal import Journal, run_key
+from fakescan.store.places import runs_folder
 
 JOURNAL_NAME = "journal.sqlite3"
 REPORT_NAME = "scan.json"
@@ -51,21 +50,6 @@ class RunDir:
         """
         text = scan_to_json(scan)
         write_atomically(self.report, lambda out: out.write(text))
-
-
-def runs_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where runs lie that were given no folder: ``fakescan-runs`` in the user's cache.
-
-    Args:
-        environment: the process's environment.
-    """
-    if environment.get("XDG_CACHE_HOME"):
-        return Path(environment["XDG_CACHE_HOME"]) / "fakescan-runs"
-    if os.name == "nt":
-        local = environment.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / "fakescan-runs"
-    cache = Path.home() / "Library" / "Caches" if sys.platform == "darwin" else Path.home() / ".cache"
-    return cache / "fakescan-runs"
 
 
 def fingerprint(parts: Mapping[str, object]) -> str:
@@ -167,7 +151,7 @@ def scan_of(journal: Journal) -> Scan:
     if header is None:
         raise InputError("the run directory holds nothing yet", "scan again")
     scan = scan_from_json(header)
-    results = tuple(journal.results(journal.about("run_key") or ""))
+    results = tuple(journal.results(journal.about("row_key") or ""))
     return replace(scan, results=results, interrupted=True)
 
 

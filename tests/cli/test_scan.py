@@ -358,6 +358,7 @@ def test_the_engine_gets_what_was_asked_for(cli: Cli, tmp_path: Path, monkeypatc
         "decode": "free",
         "seed": 7,
         "calibration": "own.json",
+        "base_url": None,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from fakescan.checks.audit import Auditor, contradiction
+from fakescan.checks.audit import Auditor, contradiction, told_anew
 from fakescan.checks.hiding import Frame
 from fakescan.core.checked import Claim, ClaimMark, Region
 from fakescan.core.policy import Judge
@@ -134,3 +134,12 @@ def test_no_text_no_claims() -> None:
 def test_claims_stand_in_the_reasoning() -> None:
     claims, _ = audited(ReadingEngine())
     assert {claim.stage for claim in claims} == {Stage.REASONING}
+
+
+def test_a_sentence_that_names_a_side_is_told_anew_beside_another_verdict() -> None:
+    claims, verdict = audited(ReadingEngine())
+    assert verdict.label is Label.FAKE
+    other = told_anew(claims, replace(verdict, label=Label.REAL))
+    assert (claims[3].mark, other[3].mark) == (ClaimMark.NOT_CHECKABLE, ClaimMark.CONTRADICTED)
+    assert other[:3] == claims[:3]
+    assert told_anew(other, verdict) == claims

@@ -31,7 +31,8 @@ from fakescan.core.views import Views
 from fakescan.errors import ModelError
 from fakescan.intake.decode import DecodedImage
 from fakescan.intake.examine import Examined
-from fakescan.pipeline.line import Line, key_of
+from fakescan.pipeline.keys import key_of, row_key_of
+from fakescan.pipeline.line import Line
 from fakescan.store.journal import Journal
 from tests.support.weightless import WeightlessEngine, difference
 
@@ -227,7 +228,7 @@ def test_what_is_done_is_in_the_journal_before_it_is_given_out() -> None:
     with Journal(None) as journal:
         engine = WeightlessEngine(2)
         line = Line(options(), lambda: engine, journal)
-        key = key_of(engine, options())
+        key = row_key_of(key_of(engine, options()), options(), {})
         for name in "abcde":
             for batch in line.feed(picture(name)):
                 stored = list(journal.results(key))
@@ -243,7 +244,8 @@ def test_a_stop_in_a_later_batch_keeps_the_earlier_ones() -> None:
         engine = WeightlessEngine(2, before_batch=stop)
         with pytest.raises(KeyboardInterrupt):
             run([picture(name) for name in "abcdefgh"], engine, journal)
-        assert [name_of(result) for result in journal.results(key_of(engine, options()))] == list("abcd")
+        key = row_key_of(key_of(engine, options()), options(), {})
+        assert [name_of(result) for result in journal.results(key)] == list("abcd")
 
 
 def test_answers_of_before_are_reused_with_todays_verdict() -> None:

@@ -24,6 +24,7 @@ from tests.unit.reports.conftest import build_scan
         ("/srv/assets", ["/srv/assets"], ""),
         ("/other", ["../other"], ""),
         ("/elsewhere", ["assets"], ""),
+        ("s3://bucket/in", ["s3://bucket/in"], ""),
         ("C:\\work\\assets", ["assets"], "assets/"),
         ("/srv/assets", None, ""),
         ("/srv/assets", "assets", ""),
@@ -62,7 +63,12 @@ def test_text_is_one_visible_line() -> None:
 
 @pytest.mark.parametrize(
     ("root", "uri"),
-    [("/a b/c", "file:///a%20b/c/"), ("C:\\a\\b", "file:///C:/a/b/"), ("/", "file:///")],
+    [
+        ("/a b/c", "file:///a%20b/c/"),
+        ("C:\\a\\b", "file:///C:/a/b/"),
+        ("/", "file:///"),
+        ("s3://bucket/a b", "s3://bucket/a%20b/"),
+    ],
 )
 def test_the_root_as_a_uri(root: str, uri: str) -> None:
     assert root_uri(build_scan([], root=root)) == uri

@@ -10,7 +10,8 @@ import pytest
 
 from fakescan.core.records import Assessed, ImageRecord, ImageResult
 from fakescan.errors import ReportError
-from fakescan.store.journal import Journal, run_key, uri_of
+from fakescan.store.database import uri_of
+from fakescan.store.journal import Journal, run_key
 from tests.support.builders import assessed, failed
 
 KEY, OTHER = run_key({"weights": "a"}), run_key({"weights": "b"})
@@ -44,6 +45,13 @@ def test_what_was_committed_is_there_after_a_kill(tmp_path: Path) -> None:
     journal.close()
     with Journal(copy) as left:
         assert [result.record.file.path for result in left.results(KEY)] == ["a"]
+
+
+def test_every_commit_reaches_the_disk(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        assert journal._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert journal._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert journal._connection.execute("PRAGMA locking_mode").fetchone() == ("exclusive",)
 
 
 def test_an_answer_is_reused_for_the_same_bytes_under_the_same_key_only() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from fakescan.errors import InputError, ReportError
 from fakescan.store.journal import Journal
-from fakescan.store.run_dir import RunDir, find_run, fingerprint, header_of, load_scan, make_run_dir, runs_folder
+from fakescan.store.places import runs_folder
+from fakescan.store.run_dir import RunDir, find_run, fingerprint, header_of, load_scan, make_run_dir
 from tests.support.builders import assessed, failed, scan
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -20,7 +21,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 def journaled(folder: Path, mark: str = "m") -> RunDir:
     run = make_run_dir(folder, started_at=NOW, scan_id="ab", resume=False)
     with Journal(run.journal) as journal:
-        journal.describe({"header": header_of(scan()), "run_key": "k", "fingerprint": mark})
+        journal.describe({"header": header_of(scan()), "run_key": "k", "row_key": "k", "fingerprint": mark})
         journal.add([assessed("a"), failed("b")], "k")
     return run
 
