@@ -19,8 +19,9 @@ Array = NDArray[np.float64]
 class Targets:
     """What the band is chosen for."""
 
-    real_called_fake: float = 0.06
-    """At most this weighted share of real images may be called fake."""
+    real_called_fake: float = 0.01
+    """At most this weighted share of real images may be called fake. Sources never seen do worse than held-out ones:
+    a model calibrated for 6 % called 8.3 % of the real images of unseen sources fake."""
     fake_called_real: float = 0.10
     """At most this weighted share of fakes may be called real."""
 
