@@ -100,6 +100,10 @@ class SlotEngine(ModelEngine):
         """Pictures that are written about at once; falls when memory runs out."""
         return self._size
 
+    def resize(self, slots: int) -> None:
+        """Write about another number of pictures at once from now on."""
+        self._size, self._slots, self._cache = slots, None, None
+
     def infer(self, images: Sequence[RgbImage], *, reasoning: bool = True) -> list[Prediction | Failure]:
         """Assess pictures; makes do with less and goes on when memory runs out.
 
