@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from engine_models import model_of, triage_flops
 from PIL import Image
 from transformers import CLIPImageProcessor, GenerationConfig, LlavaProcessor, pipeline
 
+from benchmarks.engine_models import model_of, triage_flops
 from fakescan.core.records import Prediction, Stage
 from fakescan.core.views import Views
 from fakescan.engines.base import EngineOptions

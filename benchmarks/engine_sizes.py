@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from engine import GivenLengths, Picture, pictures
-from engine_models import SHAPES, model_of
 
+from benchmarks.engine import GivenLengths, Picture, pictures
+from benchmarks.engine_models import SHAPES, model_of
 from fakescan.core.records import Prediction
 from fakescan.engines.base import EngineOptions
 from fakescan.engines.device import choose_placement

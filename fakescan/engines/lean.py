@@ -121,7 +121,8 @@ class LeanDecoder:
 
     def pair(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits of real and fake as the next token, (B, D) to float32 (B, 2)."""
-        return (hidden.to(self.class_rows.dtype) @ self.class_rows.T).float()
+        found: torch.Tensor = hidden.to(self.class_rows.dtype) @ self.class_rows.T
+        return found.float()
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits of the next token, (B, D) to float32 (B, V)."""

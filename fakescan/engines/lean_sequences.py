@@ -69,7 +69,7 @@ class LeanSequences:
         if not any(pieces):
             return [[] for _ in pieces]
         hidden = self.append(pieces)
-        found = []
+        found: list[list[float]] = []
         for row, piece in enumerate(pieces):  # row by row: the logits of all of them at once are large
             if not piece:
                 found.append([])

@@ -84,7 +84,9 @@ class SlotEngine(ModelEngine):
         self._slots: Slots[_Job, ForcedResult | FreeResult] | None = None
         self._cache: StaticCache | None = None
         self._seen = SeenPictures()
-        self.chunk = prompts_at_once(len(prompt.head) + len(prompt.before), placement.device.type)
+        whole = len(prompt.head) + len(prompt.before)
+        # int8 scales activations by the largest of a pass: alone, so that a score does not depend on its neighbours.
+        self.chunk = 1 if placement.int8 else prompts_at_once(whole, placement.device.type)
         """Pictures that go through the prompt together; falls when memory runs out."""
         self._size = options.batch_size
         if options.batch_size == BATCH_AUTO:

@@ -157,7 +157,7 @@ class Slots(Generic[Job, Result]):
         asks = [self._active[row].ask for row in rows]
         chosen = self._chosen(asks, hidden)
         ends = hidden[range(len(rows)), [len(ask.piece) - 1 for ask in asks]]
-        pairs = self._decoder.pair(ends).tolist() if any(ask.pair for ask in asks) else [None] * len(rows)
+        pairs = self._decoder.pair(ends).tolist() if any(ask.pair for ask in asks) else []
         logits = self._decoder.logits(ends).cpu() if any(ask.logits for ask in asks) else None
         for number, row in enumerate(rows):
             sequence, ask = self._active[row], asks[number]

@@ -52,7 +52,7 @@ def made(
     """An engine of a kind."""
     options = {"caption_limit_tokens": 10, "reasoning_limit_tokens": 14} | options
     # mypy does not know that every engine is made like these two.
-    return kind(loaded(base, calibration), choose_placement("cpu", dtype), EngineOptions(**options))  # type: ignore[arg-type,call-arg]
+    return kind(loaded(base, calibration), choose_placement("cpu", dtype), EngineOptions(**options))  # type: ignore[call-arg]
 
 
 def engine(
