@@ -17,13 +17,13 @@ from fakescan.errors import ConfigError, ModelError
 from fakescan.model import library
 
 if TYPE_CHECKING:
+    from fakescan.model.checkpoints.ours import LoadedModel
     from fakescan.protocols import Engine
 
-ENGINES = {"plain": "fakescan.engines.plain:PlainEngine"}
+ENGINES = {"slot": "fakescan.engines.slot:SlotEngine", "plain": "fakescan.engines.plain:PlainEngine"}
 """Name to ``module:Class``; third parties add entry points in ``fakescan.engines``."""
 
 EMBEDDED = "nano"
-DEFAULT_BATCH = 8
 
 
 def model_folder(name: str | None) -> Path:
@@ -49,14 +49,14 @@ def model_folder(name: str | None) -> Path:
 
 
 def engine_class(name: str) -> Any:
-    """The class behind a name; ``auto`` is the plain engine.
+    """The class behind a name; ``auto`` is the slot engine.
 
     Raises:
         ConfigError: the name is unknown.
     """
     table = ENGINES | {point.name: point.value for point in entry_points(group="fakescan.engines")}
     if name == "auto":
-        name = "plain"
+        name = "slot"
     if name not in table:
         near = difflib.get_close_matches(name, table)
         raise ConfigError(
@@ -87,7 +87,7 @@ def load(
         model: name or folder; None = the embedded model.
         device: auto, cpu, cuda, cuda:N or mps.
         dtype: auto, float32, bfloat16, float16 or int8.
-        batch_size: pictures a batch; None = the engine's choice.
+        batch_size: pictures that are written about at once; None = what fits.
         score: the score that decides; None = what the checkpoint says.
         decode: greedy, or free (nothing forced, temperature 0.2).
         seed: of drawn text.
@@ -107,8 +107,8 @@ def load(
     folder = model_folder(model)
     engine_type = engine_class(name)
     own = read_own(Path(calibration)) if calibration else None
+    from fakescan.engines.base import BATCH_AUTO, EngineOptions
     from fakescan.engines.device import choose_placement
-    from fakescan.engines.plain import EngineOptions
     from fakescan.model.checkpoints import load_any
 
     placement = choose_placement(device, dtype)
@@ -118,5 +118,14 @@ def load(
         binding = binding_of(info.weights_sha256, info.prompt_id, placement.dtype_name, decides, decode)
         # In the checkpoint's own place, since the text is steered to the side that the calibrated score takes.
         loaded = replace(loaded, info=replace(info, calibration=applied(own, binding, info.calibration)))
-    options = EngineOptions(batch_size or DEFAULT_BATCH, score or loaded.info.decides, decode == "free", seed)
+    options = EngineOptions(batch_size or BATCH_AUTO, score or loaded.info.decides, decode == "free", seed)
+    if name == "auto":
+        engine_type = _suited(loaded)
     return cast("Engine", engine_type(loaded, placement, options))
+
+
+def _suited(loaded: LoadedModel) -> Any:
+    """The quickest engine that runs a model: the slot engine, or for a language model of another kind the plain one."""
+    from fakescan.engines.lean import runs_lean
+
+    return engine_class("slot" if runs_lean(loaded.llava.model.language_model) else "plain")

@@ -85,6 +85,10 @@ class Sequences:
         self.last = hidden[:, -1]
         return hidden
 
+    def mark(self) -> int:
+        """Where the sequences stand, for ``rewind``."""
+        return self.mask.shape[1]
+
     def rewind(self, length: int) -> None:
         """Forget everything after the first ``length`` positions."""
         self.cache.crop(length - self.mask.shape[1])  # a negative number: how many to take away

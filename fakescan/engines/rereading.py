@@ -7,17 +7,38 @@ before any text), and the given answer followed by the forced conclusion (score 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 import torch
 
 from fakescan.core.checked import GivenText, Reread
 from fakescan.core.records import LogitPair
-from fakescan.engines.decoding import Sequences
 from fakescan.model.prompt import PromptIds, Tokenizer
+
+Mark = TypeVar("Mark")
+
+
+class Readable(Protocol[Mark]):
+    """Growing sequences that can be read (``decoding.py``, ``lean_sequences.py``)."""
+
+    def append(self, pieces: Sequence[Sequence[int]], visual: torch.Tensor | None = None) -> torch.Tensor:
+        """One forward pass over a piece a row."""
+
+    def append_read(self, pieces: Sequence[Sequence[int]]) -> list[list[float]]:
+        """The same; returns the log-probability of each row's tokens, in nats."""
+
+    def mark(self) -> Mark:
+        """Where the sequences stand."""
+
+    def rewind(self, mark: Mark, /) -> None:
+        """Forget everything after a mark."""
+
+    def logits_of(self, token_ids: Sequence[int]) -> torch.Tensor:
+        """Logits of a few tokens as the next one, float32 (B, len(token_ids))."""
 
 
 def read_again(
-    sequences: Sequences,
+    sequences: Readable[Mark],
     visual: torch.Tensor,
     texts: Sequence[GivenText],
     prompt: PromptIds,
@@ -36,7 +57,7 @@ def read_again(
     """
     rows = len(texts)
     sequences.append([prompt.head] * rows, visual)
-    question = sequences.mask.shape[1]
+    question = sequences.mark()
     sequences.append([prompt.before] * rows)
     before = _pairs(sequences, classes)
     sequences.rewind(question)
@@ -57,7 +78,7 @@ def _opening(text: GivenText, prompt: PromptIds, tokenizer: Tokenizer) -> tuple[
     return (*prompt.opening[text.steered_to], *caption, *prompt.caption_end, *prompt.reasoning_start)
 
 
-def _pairs(sequences: Sequences, classes: tuple[int, int]) -> list[LogitPair]:
+def _pairs(sequences: Readable[Mark], classes: tuple[int, int]) -> list[LogitPair]:
     return [LogitPair(real, fake, None) for real, fake in sequences.logits_of(classes).tolist()]
 
 

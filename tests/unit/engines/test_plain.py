@@ -5,71 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from fakescan import engines
-from fakescan.core.records import Calibration, Failure, Label, LogitPair, Prediction, ScoreKind, Stage
-from fakescan.core.views import Views
+from fakescan.core.records import Calibration, Failure, Label, Prediction, ScoreKind, Stage
 from fakescan.engines import device as device_module
 from fakescan.engines.choosing import Greedy
 from fakescan.engines.device import choose_placement
-from fakescan.engines.plain import EngineOptions, PlainEngine
 from fakescan.errors import ConfigError, ModelError
-from fakescan.model.build import load_base, load_tokenizer
-from fakescan.model.checkpoints.ours import CheckpointInfo, LoadedModel
-from fakescan.model.images import Preprocessing, pixel_values
+from fakescan.model.checkpoints.ours import LoadedModel
+from fakescan.model.images import pixel_values
 from fakescan.protocols import Engine
+from tests.support.engines import PICTURES, close, engine, predictions
 from tests.tiny import make_base
-
-
-class Picture:
-    def __init__(self, number: int) -> None:
-        rng = np.random.default_rng(number)
-        self.image = Image.fromarray(rng.integers(0, 255, (30 + 9 * number, 50, 3), dtype=np.uint8))
-        self.sha256 = f"{number:064d}"
-        self.views: Views | None = None
-
-
-PICTURES = [Picture(number) for number in range(5)]
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_base(tmp_path_factory.mktemp("base"))
-
-
-def engine(
-    base: Path, *, calibration: dict[ScoreKind, Calibration] | None = None, dtype: str = "float32", **options: Any
-) -> PlainEngine:
-    info = CheckpointInfo(
-        "tiny",
-        str(base),
-        "tiny",
-        "chatml",
-        Preprocessing(32, ("square",)),
-        2,
-        None,
-        10.0,
-        calibration=calibration or {},
-    )
-    torch.manual_seed(0)  # a base without a checkpoint gets a fresh projector
-    loaded = LoadedModel(info, load_base(base, projector_pooling=2), load_tokenizer(base))
-    options = {"caption_limit_tokens": 10, "reasoning_limit_tokens": 14} | options
-    return PlainEngine(loaded, choose_placement("cpu", dtype), EngineOptions(**options))
-
-
-def predictions(outcomes: list[Prediction | Failure]) -> list[Prediction]:
-    assert all(isinstance(outcome, Prediction) for outcome in outcomes)
-    return outcomes  # type: ignore[return-value]
-
-
-def close(one: LogitPair | None, two: LogitPair | None) -> bool:
-    assert one is not None
-    assert two is not None
-    return one.index == two.index and abs(one.real - two.real) < 2e-5 and abs(one.fake - two.fake) < 2e-5
 
 
 def test_it_is_an_engine(base: Path) -> None:
@@ -268,6 +222,7 @@ def test_unknown_names_get_near_misses(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         engines.engine_class("plane")
     assert "plain" in caught.value.hint
+    assert engines.engine_class("auto").name == "slot"
     with pytest.raises(ModelError, match="did you mean nano"):
         engines.model_folder("nanno")
     assert engines.model_folder(str(tmp_path)) == tmp_path
@@ -284,14 +239,14 @@ def test_a_calibration_of_the_users_own_goes_before_the_checkpoints(
     shipped = {kind: Calibration(10.0, 0.0, 0.5, (0.5, 0.5), "shipped") for kind in ScoreKind}
     made = engine(base, calibration=shipped)
     loaded = LoadedModel(made.info, made.llava, made.tokenizer)
-    monkeypatch.setattr("fakescan.model.checkpoints.load_any", lambda folder: loaded)
+    monkeypatch.setattr("fakescan.model.checkpoints.load_any", lambda folder, dtype=None: loaded)
     own = Calibration(10.0, 0.0, 1.0, (0.0, 1.0), "own photographs")
     binding = binding_of(made.info.weights_sha256, made.info.prompt_version, "float32", ScoreKind.BEFORE, "greedy")
     promise = Promise(0.05, 0.95, 100, 0)
     file = OwnCalibration(binding, "tiny", promise, own, datetime(2026, 1, 1, tzinfo=UTC), "0")
     place = tmp_path / "own.json"
     place.write_text(own_to_json(file), "utf-8")
-    settings: dict[str, Any] = {"device": "cpu", "dtype": "float32", "calibration": str(place)}
+    settings: dict[str, Any] = {"name": "plain", "device": "cpu", "dtype": "float32", "calibration": str(place)}
     found = engines.load(**settings)
     assert found.calibration == {ScoreKind.BEFORE: own, ScoreKind.AFTER: shipped[ScoreKind.AFTER]}
     assert engines.load(**(settings | {"calibration": None})).calibration == shipped

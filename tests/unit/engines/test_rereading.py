@@ -75,7 +75,7 @@ def test_likelihoods_are_those_of_a_single_pass(engine: PlainEngine) -> None:
     ids = [*start, *sentences[0], *sentences[1]]
     with torch.inference_mode():
         sequences = Sequences(engine.llava, 1)
-        hidden = sequences.append([ids], engine._visual(PICTURES[:1]))
+        hidden = sequences.append([ids], engine.visual(PICTURES[:1]))
         told = engine.llava.lm_head(hidden[0]).float().log_softmax(-1)
     values = [float(told[place - 1, ids[place]]) for place in range(len(start), len(ids))]
     expected = [

@@ -19,6 +19,7 @@ from fakescan import engines
 from fakescan.core.records import LogitPair, Prediction, ScoreKind
 from fakescan.engines.device import choose_placement
 from fakescan.engines.plain import EngineOptions, PlainEngine
+from fakescan.engines.slot import SlotEngine
 from fakescan.errors import ConfigError, ModelError, ReportError
 from fakescan.model.build import encoder_outputs, image_embeddings, load_base, tower_features
 from fakescan.model.checkpoints import load_any
@@ -28,6 +29,8 @@ from fakescan.model.checkpoints.importing import Wishes, import_model
 from fakescan.model.checkpoints.ours import LoadedModel, read_info
 from fakescan.model.checkpoints.whole import plan, write_weights
 from fakescan.model.images import pixel_values
+from tests.support.engines import predictions
+from tests.support.engines import same as same_answer
 from tests.support.foreign import (
     LAYERS,
     LINEARS,
@@ -92,10 +95,15 @@ def test_v2_sees_what_its_arithmetic_says(v2: Path) -> None:
 
 
 def test_v2_runs_through_the_engine_and_equals_a_plain_forward_pass(v2: Path) -> None:
-    own = engines.load(model=str(v2), device="cpu", batch_size=2)
+    own = engines.load("plain", model=str(v2), device="cpu", batch_size=2)
+    quick = engines.load(model=str(v2), device="cpu", batch_size=2)
     assert isinstance(own, PlainEngine)
-    own.options = EngineOptions(2, ScoreKind.AFTER, caption_limit_tokens=4, reasoning_limit_tokens=4)
-    outcomes = own.infer([Picture(image) for image in PICTURES])
+    assert isinstance(quick, SlotEngine)
+    own.options = quick.options = EngineOptions(2, ScoreKind.AFTER, caption_limit_tokens=4, reasoning_limit_tokens=4)
+    pictures = [Picture(image) for image in PICTURES]
+    outcomes = own.infer(pictures)
+    for one, two in zip(predictions(outcomes), predictions(quick.infer(pictures)), strict=True):
+        assert same_answer(one, two)
     assert own.info.decides is ScoreKind.AFTER
     visual = visual_tokens(load_any(v2))
     for row, outcome in enumerate(outcomes):
