@@ -17,6 +17,7 @@ from fakescan_trainer.config import StageConfig, TrainConfig
 from fakescan_trainer.data.mmfr import Record
 from fakescan_trainer.data.source import TrainingData
 from fakescan_trainer.network import ForensicNetwork
+from fakescan_trainer.processes import is_first_process
 from fakescan_trainer.sampling import source_weights
 
 CLOSED_FORM = ("words", "probe")
@@ -46,7 +47,8 @@ class SoftTargets:
     def keep(self, records: list[Record], p_fake: torch.Tensor) -> None:
         """Take (M,) probabilities of M records and write them to the run's folder."""
         self.p_fake = {record.image: round(float(p), 6) for record, p in zip(records, p_fake, strict=True)}
-        self._file.write_text(json.dumps(self.p_fake), "utf-8")
+        if is_first_process():
+            self._file.write_text(json.dumps(self.p_fake), "utf-8")
 
     def aim(self, record: Record) -> float | None:
         """P(fake) for the loss of a short row; None for the label."""

@@ -34,6 +34,8 @@ class ModelConfig:
     """Folder of the base: transformers' LLaVA layout or ours. Relative to the working folder."""
     name: str = "unnamed"
     """Name for reports and the model card."""
+    licence: str = ""
+    """Of the base, in words, for the model card."""
     template: str = "vicuna_v1"
     """Chat template: chatml, vicuna_v1 or llava_v1."""
     views: tuple[View, ...] = ("pad",)
@@ -44,6 +46,8 @@ class ModelConfig:
     """Modules that the joint stage updates (paper Table 6)."""
     lora: LoraConfig = field(default_factory=LoraConfig)
     """Adapters."""
+    quantise: Literal["none", "8bit", "4bit"] = "none"
+    """Bits of the frozen language model's linear layers (QLoRA); needs a graphics card and the extra ``qlora``."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class DataConfig:
 
     root: str = ""
     """Folder of the MMFR tree."""
+    licence: str = ""
+    """Of images and annotations, in words, for the model card."""
     train: tuple[str, ...] = ("forgery_reasoning_cot.json",)
     """Annotation files below the root."""
     captions: tuple[str, ...] = ()
@@ -187,6 +193,9 @@ class RunConfig:
     """Steps between checkpoints."""
     threads: int = 0
     """CPU threads; 0 = torch's choice."""
+    export: Literal["adapter", "merged"] = "adapter"
+    """What is left at the end beside ``checkpoint/``, whose adapters name their base: nothing (``adapter``), or
+    ``merged/``, the whole model in one folder (``merged``)."""
 
 
 @dataclass(frozen=True)

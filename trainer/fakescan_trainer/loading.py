@@ -118,6 +118,8 @@ def contradictions(config: TrainConfig) -> list[str]:
         faults.append("model.train: vision needs model.lora.vision_blocks")
     if not 0 <= config.data.caption_views <= len(config.model.views):
         faults.append("data.caption_views: from 0 (all) to the number of model.views")
+    if config.model.quantise != "none" and not config.model.lora.rank:
+        faults.append("model.quantise: without adapters (model.lora.rank) nothing of the language model is trained")
     if not config.stages:
         faults.append("stages: at least one is needed")
     if config.mapper.tau <= 0 or config.facl.temperature <= 0:
