@@ -33,7 +33,7 @@ Example: [bold]fakescan train nano.toml run.out=runs/mine data.root=photos[/bold
 
 On several cards: [bold]accelerate launch --config_file FILE -m fakescan train ...[/bold], with a FILE of --launch-file.
 
-A recipe is a TOML file, or the name of one that is shipped: paper-v1, paper-v2, nano, smoke.
+A recipe is a TOML file, or the name of one that is shipped: own, paper-v1, paper-v2, nano, smoke.
 """
 _SHOWN = ("lm_caption", "lm_full", "lm_short", "cpm_full", "cpm_short", "facl", "tau")
 
@@ -55,7 +55,7 @@ def _write_report(run: Path | None) -> None:
 
 
 def train(
-    config: Annotated[str, typer.Argument(help="Recipe: a TOML file, or paper-v1, paper-v2, nano, smoke.")],
+    config: Annotated[str, typer.Argument(help="Recipe: a TOML file, or own, paper-v1, paper-v2, nano, smoke.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes: section.key=value, as in stages.0.steps=10.")
     ] = None,
@@ -98,9 +98,9 @@ def train(
         refuse_taken(Path(recipe.run.out), resume=resume)
     from fakescan_trainer.materials import gather
     from fakescan_trainer.memory import estimate
-    from fakescan_trainer.processes import is_first_process
+    from fakescan_trainer.places import is_first_process
 
-    materials = gather(recipe)
+    materials = gather(recipe, fill=not dry_run)
     needed = estimate(recipe, materials)
     if dry_run:
         from fakescan_trainer.dry_run import describe_samples

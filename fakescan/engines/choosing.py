@@ -41,13 +41,14 @@ class Greedy:
 
 
 class Sampler:
-    """Draws at temperature 0.2 among the 50 likeliest; each row has its own random numbers.
+    """Draws at a temperature among the 50 likeliest; each row has its own random numbers.
 
     They are seeded by the run's seed and the image's digest, so that a text does not depend on the batch.
     """
 
-    def __init__(self, seed: int, digests: Sequence[str]) -> None:
+    def __init__(self, seed: int, digests: Sequence[str], temperature: float = PAPER_TEMPERATURE) -> None:
         """One generator an image."""
+        self.temperature = temperature
         self.generators = []
         for digest in digests:
             own = hashlib.sha256(f"{seed} {digest}".encode()).digest()
@@ -57,6 +58,6 @@ class Sampler:
         """(B, V) to (B,)."""
         del tokens
         values, ids = logits.cpu().topk(min(TOP_K, logits.shape[-1]))
-        shares = (values.double() / PAPER_TEMPERATURE).softmax(-1)
+        shares = (values.double() / self.temperature).softmax(-1)
         drawn = [torch.multinomial(row, 1, generator=own) for row, own in zip(shares, self.generators, strict=True)]
         return ids.gather(1, torch.stack(drawn))[:, 0].to(logits.device)

@@ -21,7 +21,7 @@ from fakescan.core.calibration import calibration_of, probability, rounded, side
 from fakescan.core.checked import GivenText, Reread
 from fakescan.core.records import Calibration, Failure, Label, LogitPair, ModelIdentity, Prediction, ScoreKind, Stage
 from fakescan.core.views import Views
-from fakescan.engines.choosing import Greedy, Sampler
+from fakescan.engines.choosing import PAPER_TEMPERATURE, Greedy, Sampler
 from fakescan.engines.decoding import Sequences
 from fakescan.engines.device import Placement
 from fakescan.engines.int8 import quantise_linears
@@ -57,8 +57,10 @@ class EngineOptions:
     decides: ScoreKind = ScoreKind.BEFORE
     """The score that decides; ``AFTER`` turns the steering off."""
     free: bool = False
-    """Nothing forced, drawn at temperature 0.2: the paper's way."""
+    """Nothing forced, drawn: the paper's way."""
     seed: int = 0
+    """Of drawn text."""
+    temperature: float = PAPER_TEMPERATURE
     """Of drawn text."""
     caption_limit_tokens: int = CAPTION_LIMIT_TOKENS
     """Free tokens of a forced answer's caption at most."""
@@ -111,6 +113,10 @@ class PlainEngine:
     def views(self) -> Views:
         """All that it sees of a picture."""
         return self.info.preprocessing.looks
+
+    def draw(self, seed: int, temperature: float) -> None:
+        """From now on, draw text with this seed and temperature (above 0)."""
+        self.options = replace(self.options, seed=seed, temperature=temperature)
 
     def infer(self, images: Sequence[RgbImage], *, reasoning: bool = True) -> list[Prediction | Failure]:
         """Assess pictures; halves the batch and goes on when memory runs out.
@@ -257,7 +263,7 @@ class PlainEngine:
         sequences.append([self.prompt.free_opening] * len(predictions))
         classes = [self.anchors.real_id, self.anchors.fake_id]
         tokens, logits = sequences.generate(
-            Sampler(self.options.seed, digests),
+            Sampler(self.options.seed, digests, self.options.temperature),
             lambda _, so_far: so_far[-1] == self.prompt.end_id,
             FREE_LIMIT_TOKENS,
             classes,

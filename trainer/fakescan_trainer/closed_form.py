@@ -17,7 +17,7 @@ from fakescan_trainer.config import StageConfig, TrainConfig
 from fakescan_trainer.data.mmfr import Record
 from fakescan_trainer.data.source import TrainingData
 from fakescan_trainer.network import ForensicNetwork
-from fakescan_trainer.processes import is_first_process
+from fakescan_trainer.places import is_first_process
 from fakescan_trainer.sampling import source_weights
 
 CLOSED_FORM = ("words", "probe")

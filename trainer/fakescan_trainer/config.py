@@ -31,7 +31,8 @@ class ModelConfig:
     """What is trained."""
 
     base: str = ""
-    """Folder of the base: transformers' LLaVA layout or ours. Relative to the working folder."""
+    """Folder of the base: transformers' LLaVA layout or ours, relative to the working folder; ``nano``: the embedded
+    model's."""
     name: str = "unnamed"
     """Name for reports and the model card."""
     licence: str = ""
@@ -67,6 +68,8 @@ class DataConfig:
     features: tuple[str, ...] = ()
     """Folders of cached tower features, the model's views one after the other; empty = the tower runs in every step
     (needed when it is trained)."""
+    fill: bool = False
+    """Make what the one folder of ``features`` lacks before training begins; a run that was stopped goes on with it."""
     caption_views: int = 0
     """Views that a caption row shows, from the first on; 0 = all."""
     variants: tuple[int, ...] = (0,)

@@ -27,6 +27,7 @@ from fakescan_trainer.evaluate.validation import evaluate
 from fakescan_trainer.export import export_checkpoint, finish
 from fakescan_trainer.facts import facts_of
 from fakescan_trainer.materials import Materials, gather
+from fakescan_trainer.memory import give_back_at_once
 from fakescan_trainer.network import ForensicNetwork
 from fakescan_trainer.processes import (
     any_wants,
@@ -84,6 +85,7 @@ class Trainer:
         """
         if config.run.threads:
             torch.set_num_threads(config.run.threads)
+        give_back_at_once()
         seed_everything(config.run.seed)
         self.config, self.watch = config, watch
         self.out = Path(config.run.out)

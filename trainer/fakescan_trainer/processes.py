@@ -7,7 +7,6 @@ processes before it bring in the same turn, as if they had come first.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,11 +20,6 @@ from fakescan_trainer.config import TrainConfig
 from fakescan_trainer.network import ForensicNetwork
 
 _SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that tells people what happens; known before anything is loaded."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def make_accelerator(config: TrainConfig) -> Accelerator:
