@@ -177,7 +177,7 @@ def _processor(folder: Path) -> Any:
     except (ImportError, ValueError) as error:
         if "torchvision" not in str(error).lower():
             raise
-    names = {}
+    names: dict[str, Any] = {}
     for file in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
         if (folder / file).is_file():
             names |= json.loads((folder / file).read_text("utf-8"))

@@ -40,7 +40,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "fakescan_trainer.data.facts.DecodePool",
         lambda processes, limits: DecodePool(processes, limits, in_process=True),
     )
-    for number in range(48):
+    for number in range(160):
         fake = number % 2 == 1
         draw(
             here / "photos" / ("fake" if fake else "real") / SOURCES[number // 2 % 4] / f"{number}.png",

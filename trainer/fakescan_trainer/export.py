@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 
+from fakescan.core.records import Calibration, ScoreKind
 from fakescan.model.build import LoraSettings
 from fakescan.model.checkpoints.merging import merge_model
-from fakescan.model.checkpoints.ours import CheckpointInfo, save_adapter, write_info
+from fakescan.model.checkpoints.ours import CheckpointInfo, read_info, save_adapter, write_info
 from fakescan.model.images import Preprocessing
 from fakescan.version import __version__
 from fakescan_trainer.card import card_text, write_card
@@ -21,7 +22,13 @@ from fakescan_trainer.config import ModelConfig, TrainConfig
 from fakescan_trainer.facts import FACTS
 
 
-def export_checkpoint(folder: Path, state: Mapping[str, torch.Tensor], model: ModelConfig, prep: Preprocessing) -> Path:
+def export_checkpoint(
+    folder: Path,
+    state: Mapping[str, torch.Tensor],
+    model: ModelConfig,
+    prep: Preprocessing,
+    calibration: Mapping[ScoreKind, Calibration] | None = None,
+) -> Path:
     """Write adapters, projector and manifest.
 
     Args:
@@ -29,6 +36,7 @@ def export_checkpoint(folder: Path, state: Mapping[str, torch.Tensor], model: Mo
         state: of the network that was trained.
         model: the recipe's model section.
         prep: views and normalisation.
+        calibration: by score; None for a model that gives scores only.
 
     Returns:
         The folder.
@@ -45,6 +53,7 @@ def export_checkpoint(folder: Path, state: Mapping[str, torch.Tensor], model: Mo
         lora=lora,
         tau=math.exp(float(state["mapper.log_tau"])),
         tool_version=__version__,
+        calibration=calibration or {},
     )
     write_info(folder, info)
     return folder
@@ -63,7 +72,7 @@ def finish(run: Path, checkpoint: Path, facts: Mapping[str, Any], config: TrainC
         ReportError: the merged model cannot be written.
     """
     (run / FACTS).write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
-    write_card(checkpoint, card_text(facts, {}))
+    write_card(checkpoint, card_text(facts, read_info(checkpoint).calibration))
     if config.run.export != "adapter":
         merged = run / "merged"
         shutil.rmtree(merged, ignore_errors=True)  # of a run that was gone on with after its end

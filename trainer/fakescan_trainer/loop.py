@@ -16,14 +16,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from fakescan.core.records import Calibration, ScoreKind
 from fakescan.errors import ModelError
 from fakescan.model.build import load_base
 from fakescan.model.projector import PooledProjector
 from fakescan_trainer import probe
+from fakescan_trainer.calibrate import of_held_out
 from fakescan_trainer.closed_form import CLOSED_FORM, SoftTargets, run_closed_form
 from fakescan_trainer.config import StageConfig, TrainConfig, to_toml_table
 from fakescan_trainer.encode import Row, collate
-from fakescan_trainer.evaluate.validation import evaluate
+from fakescan_trainer.evaluate.validation import evaluate, triage_scores
 from fakescan_trainer.export import export_checkpoint, finish
 from fakescan_trainer.facts import facts_of
 from fakescan_trainer.materials import Materials, gather
@@ -40,7 +42,7 @@ from fakescan_trainer.processes import (
 )
 from fakescan_trainer.qlora import quantise_language
 from fakescan_trainer.record import MetricsFile
-from fakescan_trainer.sampling import samplers_of
+from fakescan_trainer.sampling import samplers_of, source_weights
 from fakescan_trainer.schedule import cosine_with_warmup, steps_of
 from fakescan_trainer.state import (
     Position,
@@ -164,7 +166,7 @@ class Trainer:
                 self._save(None)
         finally:
             metrics_file.close()
-        folder = self.export(self.out / "checkpoint")
+        folder = self.export(self.out / "checkpoint", calibration=self._calibration())
         if self.accelerator.is_main_process:
             processes = self.accelerator.num_processes
             facts = facts_of(self.config, self.data, self.network, self.position, metrics, processes)
@@ -309,11 +311,22 @@ class Trainer:
             self.watch.saved(self.out / "last")
         self.accelerator.wait_for_everyone()
 
-    def export(self, folder: Path) -> Path:
+    def _calibration(self) -> dict[ScoreKind, Calibration]:
+        """Of the score before the text, on the held-out images; empty where it cannot be fitted."""
+        records = self.data.validation
+        if not records or is_sharded(self.accelerator):
+            return {}
+        self.network.eval()
+        scores = triage_scores(self.network, self.encoder, self.data, records, self.accelerator.device)
+        labels = np.array([float(record.label == "fake") for record in records])
+        found = of_held_out(scores, labels, source_weights(records))
+        return {} if found is None else {ScoreKind.BEFORE: found}
+
+    def export(self, folder: Path, *, calibration: dict[ScoreKind, Calibration] | None = None) -> Path:
         """Write a checkpoint that ``fakescan scan --model`` takes."""
         state = whole_state(self.accelerator, self.network, self.wrapped)
         if self.accelerator.is_main_process:
-            export_checkpoint(folder, state, self.config.model, self.prep)
+            export_checkpoint(folder, state, self.config.model, self.prep, calibration)
         self.accelerator.wait_for_everyone()
         return folder
 
