@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,6 @@ def _text(tokenizer: Any, **more: Any) -> dict[str, Any]:
 
 
 def _write(folder: Path, model: Any, tokenizer: Any, pictures: Any, kind: str, template: str, **more: Any) -> Path:
-    import json
-
     torch.manual_seed(0)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -98,7 +97,6 @@ def internvl(folder: Path) -> Path:
     marks = ("<IMG_CONTEXT>", "<img>", "</img>", "<video>")
     tokenizer = _tokenizer(*marks)
     names = ("context_image_token", "start_image_token", "end_image_token", "video_token")
-    tokenizer.init_kwargs["extra_special_tokens"] = dict(zip(names, marks, strict=True))
     config = transformers.InternVLConfig(
         text_config=transformers.Qwen2Config(**_text(tokenizer)),
         vision_config={
@@ -110,10 +108,14 @@ def internvl(folder: Path) -> Path:
     pictures = transformers.GotOcr2ImageProcessorPil(
         size={"height": SIZE, "width": SIZE}, crop_to_patches=False, min_patches=1, max_patches=1
     )
-    return _write(
+    _write(
         folder, transformers.InternVLForConditionalGeneration(config), tokenizer, pictures, "InternVLProcessor",
         _TURNS.replace("IMAGE", "<IMG_CONTEXT>\n"), image_seq_length=4,
     )  # fmt: skip
+    own = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    own["extra_special_tokens"] = dict(zip(names, marks, strict=True))
+    (folder / "tokenizer_config.json").write_text(json.dumps(own), "utf-8")
+    return folder
 
 
 def instructblip(folder: Path) -> Path:
