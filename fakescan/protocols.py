@@ -87,6 +87,19 @@ class ReadsAgain(Protocol):
         """
 
 
+@runtime_checkable
+class Draws(Protocol):
+    """An engine whose text can be drawn anew: without it there are no rounds to compare."""
+
+    def draw(self, seed: int, temperature: float) -> None:
+        """From now on, draw text with this seed and temperature.
+
+        Args:
+            seed: any.
+            temperature: above 0.
+        """
+
+
 class EvidenceReader(Protocol):
     """Reads one sort of evidence from a file's bytes."""
 

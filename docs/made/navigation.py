@@ -17,7 +17,7 @@ _SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("docs/html-report", "docs/checks", "docs/ci", "docs/python", "docs/files", "docs/eval", "docs/scale"),
     ),
     ("Reference", ("docs/cli", "docs/formats", "docs/report", "docs/json-schema")),
-    (MODELS, ("docs/models", "docs/data", "trainer/README")),
+    (MODELS, ("docs/models", "docs/own-model", "docs/data", "trainer/README")),
     (MORE, ()),
     (MEASUREMENTS, ()),
     ("Project", ("CONTRIBUTING", "CHANGELOG", "samples/CREDITS")),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fakescan.cli import data_annotate_cmd, data_make_cmd, data_review_cmd
+from fakescan.cli import data_annotate_cmd, data_make_cmd, data_rate_cmd, data_review_cmd
 from fakescan.cli.data_options import Data, Force, Json, Root, Workers, check_free, counting, write_text
 from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, one_line, say
 from fakescan.cli.scan_options import Debug
@@ -142,4 +142,5 @@ app.command("import")(data_make_cmd.import_tree)
 app.command("split")(data_make_cmd.split)
 app.command("annotate")(data_annotate_cmd.annotate)
 app.command("review")(data_review_cmd.review)
+app.command("rate")(data_rate_cmd.rate)
 app.command("compile")(data_make_cmd.compile_data)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import webbrowser
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from fakescan.cli.exits import say
 from fakescan.errors import ReportError
 from fakescan.store.atomic import check_writable, write_atomically
+
+if TYPE_CHECKING:
+    from fakescan_trainer.data.review import Desk
 
 DATA_HELP = (
     "Folders of images below real/ and fake/ (or 0_real/ and 1_fake/), .jsonl lists, or .json files in the MMFR layout."
@@ -74,3 +79,25 @@ def write_text(path: Path, text: str) -> None:
         ReportError: it cannot be written.
     """
     write_atomically(path, lambda out: out.write(text))
+
+
+def served(desk: Desk, assets: Mapping[str, str], port: int, *, browser: bool) -> None:
+    """Serve a page to this machine until Ctrl-C.
+
+    Args:
+        desk: what it asks and tells.
+        assets: texts of the page by suffix.
+        port: 0 takes a free one.
+        browser: whether to open it.
+    """
+    from fakescan_trainer.data.review import ReviewServer
+
+    with ReviewServer(desk, assets, port) as server:
+        typer.echo(server.url)
+        say("the address above is for you alone; Ctrl-C ends it")
+        if browser:
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever(poll_interval=0.2)
+        except KeyboardInterrupt:
+            say("ended")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fakescan.cli.data_options import Data, Root
-from fakescan.cli.exits import one_line, say
+from fakescan.cli.data_options import Data, Root, served
+from fakescan.cli.exits import one_line
 from fakescan.cli.scan_options import Debug
 
 
@@ -33,7 +32,7 @@ def review(
     """
     from fakescan.reports.templates import read_template, template_roots
     from fakescan_trainer.data.facts import Reencoder
-    from fakescan_trainer.data.review import PICTURE_PX, ReviewDesk, ReviewServer
+    from fakescan_trainer.data.review import PICTURE_PX, ReviewDesk
     from fakescan_trainer.data.samples import read_sound
 
     listing = read_sound(data, root)
@@ -41,14 +40,6 @@ def review(
     assets = {suffix: read_template(roots, f"review/review.{suffix}") for suffix in ("html", "css", "js", "svg")}
     with Reencoder(listing.root, PICTURE_PX) as pictures:
         desk = ReviewDesk(listing.samples, output, pictures)
-        with ReviewServer(desk, assets, port) as server:
-            typer.echo(server.url)
-            say("the address above is for you alone; Ctrl-C ends the review")
-            if browser:
-                webbrowser.open(server.url)
-            try:
-                server.serve_forever(poll_interval=0.2)
-            except KeyboardInterrupt:
-                say("ended")
+        served(desk, assets, port, browser=browser)
         counts = ", ".join(f"{number:,} {name}" for name, number in sorted(desk.counts().items()))
         typer.echo(one_line(f"{output}: {counts}"))

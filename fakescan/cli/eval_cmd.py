@@ -23,9 +23,10 @@ from fakescan.cli.eval_read import (
     seed_of,
     threshold_of,
 )
+from fakescan.cli.eval_rounds import GENERAL, checked_temperatures, general_engine, rounds_of
 from fakescan.cli.exits import CLEAN, INCOMPLETE, INTERRUPTED, say, shell_line
 from fakescan.cli.settings import resolve
-from fakescan.core.options import OPTION_NAMES, FailOn, Reasoning, ScanOptions
+from fakescan.core.options import OPTION_NAMES, Decode, FailOn, Reasoning, ScanOptions, ScoreChoice
 from fakescan.core.policy import Policy
 from fakescan.core.records import Scan, ScoreKind
 from fakescan.engines import model_folder
@@ -107,6 +108,26 @@ def evaluate(
             "--robustness", help="Measure also how the pictures fare recompressed, resized, sent.", rich_help_panel=_HOW
         ),
     ] = False,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            "--rounds",
+            metavar="N",
+            min=2,
+            help="Draw each text N times: how far do answers differ?",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
+    temperature: Annotated[
+        list[float] | None,
+        typer.Option("--temperature", metavar="T", help="Of the rounds (0.2); repeatable.", rich_help_panel=_HOW),
+    ] = None,
+    ratings: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--ratings", metavar="FILE", help="Marks that people gave (data rate); repeatable.", rich_help_panel=_HOW
+        ),
+    ] = None,
     encoder: Annotated[
         Path | None,
         typer.Option(
@@ -176,11 +197,15 @@ def evaluate(
         raise typer.Exit(CLEAN)
     if robustness and (report or scores):
         raise ConfigError(["--robustness needs the pictures to be scanned"], "leave --report and --scores out")
+    drawn_at = checked_temperatures(rounds, temperature)
+    if rounds and (report or scores):
+        raise ConfigError(["--rounds needs the pictures to be scanned"], "leave --report and --scores out")
     if report or scores:
         refuse_unused(ctx.params, "--report" if report else "--scores", both=bool(report and scores))
     others = [read_document(place) for place in beside or ()]
     found = wanted.read()
     moved: dict[str, Any] | None = None
+    steady: dict[str, Any] | None = None
     if scores:
         from fakescan_trainer.evaluate.answers import from_scores
 
@@ -188,13 +213,18 @@ def evaluate(
         detector: dict[str, Any] = {"name": name or scores.stem, "scores": scores.name}
     else:
         scan = load_scan(report) if report else None
-        run = None if scan else _Run(ctx, config, official=official, quiet=quiet)
-        if run:
+        run = None if scan else _Run(ctx, config, official=official, quiet=quiet, drawn=bool(rounds))
+        if run and rounds:
+            steady, scan = rounds_of(run.engine, run.scan, found, rounds, drawn_at, settings.seed)
+        elif run:
             scan = run.scan([sample.file for sample in found.samples])
         joined, detector = joined_scan(found, cast(Scan, scan), name)
         if robustness and run:
             moved = _moved(run, joined)
-    document = _document(found, joined, settings, detector, encoder, moved)
+    marks = _marks(ratings, found) if ratings else None
+    document = _document(
+        found, joined, settings, detector, encoder, robustness=moved, consistency=steady, human=marks
+    )  # fmt: skip
     for fmt, path in targets:
         write([document, *others], fmt, path)
     if json:
@@ -207,10 +237,18 @@ def evaluate(
 class _Run:
     """A loaded model, and the options that pictures are scanned with; the model is loaded once for all of them."""
 
-    def __init__(self, ctx: typer.Context, config: str | None, *, official: bool, quiet: bool) -> None:
-        options, said_reasoning = _options(ctx.params, config, texts=official)
+    def __init__(
+        self, ctx: typer.Context, config: str | None, *, official: bool, quiet: bool, drawn: bool = False
+    ) -> None:
+        options, said_reasoning = _options(ctx.params, config, texts=official or drawn)
+        if drawn:
+            # The text's own conclusion is what differs from round to round: the paper's way.
+            options = replace(options, decode=Decode.FREE, score=ScoreChoice.AFTER, reasoning=Reasoning.ALL)
+        general = options.engine == GENERAL
+        if general:
+            options, said_reasoning = replace(options, reasoning=Reasoning.ALL), True
         model_folder(options.model)
-        self.engine = fakescan.engine_of(options)
+        self.engine = general_engine(options) if general else fakescan.engine_of(options)
         if (options.deciding_score or self.engine.identity.decides) is ScoreKind.AFTER and not said_reasoning:
             options = replace(options, reasoning=Reasoning.ALL)
         self.options, self.quiet = options, quiet
@@ -259,13 +297,20 @@ def _options(flags: Mapping[str, Any], config: str | None, *, texts: bool) -> tu
     return fitted, "reasoning" in said
 
 
+def _marks(files: Sequence[Path], found: TestSet) -> dict[str, Any]:
+    from fakescan_trainer.evaluate.human import figures, read_marks
+
+    groups = {sample.path: sample.group for sample in found.samples}
+    return figures([mark for file in files for mark in read_marks(file)], groups)
+
+
 def _document(
     found: TestSet,
     joined: Joined,
     settings: Settings,
     detector: Mapping[str, Any],
     encoder: Path | None,
-    robustness: Mapping[str, Any] | None,
+    **parts: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     from fakescan_trainer.evaluate.document import evaluation
     from fakescan_trainer.evaluate.reasoning import SentenceEncoder, measure
@@ -286,4 +331,4 @@ def _document(
             ["--encoder is of no use: no image has both a text and a reference"],
             "add --reasoning all, and give a test set with annotations",
         )
-    return evaluation(found, joined, settings, detector=detector, reasoning=reasoning, robustness=robustness)
+    return evaluation(found, joined, settings, detector=detector, reasoning=reasoning, **parts)

@@ -51,6 +51,17 @@ def print_evaluation(documents: Sequence[Document], out: TextIO) -> None:
             table.add_row(*map(Text, line))
         console.print(table)
         console.print(Text(view.robustness_sentence(document)), soft_wrap=True)
+    if rounds := view.round_rows(document):
+        table = _table(*view.ROUNDS_HEADER)
+        for line in rounds:
+            table.add_row(*map(Text, line))
+        console.print(table)
+    if marks := view.human_rows(document):
+        table = _table(*view.HUMAN_HEADER)
+        for line in marks:
+            table.add_row(*map(Text, line))
+        console.print(table)
+        console.print(Text(view.human_sentence(document)), soft_wrap=True)
     if counted := view.official_rows(document):
         table = _table("authors' counting", "real", "fake", "all", "left out")
         for line in counted:

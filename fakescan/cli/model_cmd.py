@@ -1,4 +1,4 @@
-"""``fakescan model list|info|verify|import|download``."""
+"""``fakescan model list|info|verify|import|download``; what makes a trained model ready is in ``model_ship``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fakescan.cli import model_ship
 from fakescan.cli.exits import one_line, say
 from fakescan.cli.scan_options import Debug
 from fakescan.errors import ConfigError
@@ -230,3 +231,7 @@ def _rows(rows: dict[str, str]) -> None:
     width = max(16, *(len(name) for name in rows))
     for name, value in rows.items():
         typer.echo(one_line(f"{name.ljust(width)}  {value}"))
+
+
+for _name, _command in (("merge", model_ship.merge), ("card", model_ship.card), ("push", model_ship.push)):
+    app.command(_name)(_command)

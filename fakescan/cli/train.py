@@ -31,13 +31,31 @@ HELP = """Fine-tune a model by a recipe (LM + FACL + CPM).
 
 Example: [bold]fakescan train nano.toml run.out=runs/mine data.root=photos[/bold]
 
-A recipe is a TOML file, or the name of one that is shipped: paper-v1, paper-v2, nano, smoke.
+On several cards: [bold]accelerate launch --config_file FILE -m fakescan train ...[/bold], with a FILE of --launch-file.
+
+A recipe is a TOML file, or the name of one that is shipped: own, paper-v1, paper-v2, nano, smoke.
 """
 _SHOWN = ("lm_caption", "lm_full", "lm_short", "cpm_full", "cpm_short", "facl", "tau")
 
 
+def _print_launch_file(name: str | None) -> None:
+    if name is not None:
+        from fakescan_trainer.launch import launch_file
+
+        typer.echo(launch_file(name))
+        raise typer.Exit(0)
+
+
+def _write_report(run: Path | None) -> None:
+    if run is not None:
+        from fakescan.reports.training.page import write_page
+
+        typer.echo(write_page(run))
+        raise typer.Exit(0)
+
+
 def train(
-    config: Annotated[str, typer.Argument(help="Recipe: a TOML file, or paper-v1, paper-v2, nano, smoke.")],
+    config: Annotated[str, typer.Argument(help="Recipe: a TOML file, or own, paper-v1, paper-v2, nano, smoke.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes: section.key=value, as in stages.0.steps=10.")
     ] = None,
@@ -47,10 +65,30 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print text, token ids and loss mask of one sample of each kind.")
     ] = False,
+    launch_file: Annotated[
+        str | None,
+        typer.Option(
+            "--launch-file",
+            metavar="NAME",
+            help="Print where a file for accelerate launch is (gpus, fsdp-13b, deepspeed-13b), and end.",
+            callback=_print_launch_file,
+            is_eager=True,
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="RUN",
+            help="Write the page of a run, finished or not, into its folder, and end.",
+            callback=_write_report,
+            is_eager=True,
+        ),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of faults.")] = False,
 ) -> int:
     """Train, or show what would be trained on."""
-    del debug  # read from the command line by app.run
+    del debug, launch_file, report  # read from the command line by app.run, and by their own callbacks
     from fakescan_trainer.loading import load_config
     from fakescan_trainer.recipes import recipe_path
     from fakescan_trainer.state import refuse_taken
@@ -60,8 +98,9 @@ def train(
         refuse_taken(Path(recipe.run.out), resume=resume)
     from fakescan_trainer.materials import gather
     from fakescan_trainer.memory import estimate
+    from fakescan_trainer.places import is_first_process
 
-    materials = gather(recipe)
+    materials = gather(recipe, fill=not dry_run)
     needed = estimate(recipe, materials)
     if dry_run:
         from fakescan_trainer.dry_run import describe_samples
@@ -69,22 +108,30 @@ def train(
         for line in (*describe_samples(recipe, materials), "", needed.sentence(), needed.warning()):
             typer.echo(one_line(line))
         return 0
-    say(needed.sentence())
-    say(needed.warning() and f"warning: {needed.warning()}")
+    first = is_first_process()
+    if first:
+        say(needed.sentence())
+        say(needed.warning() and f"warning: {needed.warning()}")
     from fakescan_trainer.loop import Trainer
 
-    with _Bars() as bars, _stoppable() as stop:
+    with _Bars(quiet=not first) as bars, _stoppable() as stop:
         watch = bars.observer(stop)
         try:
-            report = Trainer(recipe, watch, materials).run(resume=resume)
+            outcome = Trainer(recipe, watch, materials).run(resume=resume)
         except KeyboardInterrupt:
             bars.progress.stop()
+            if not first:
+                return INTERRUPTED
             kept = (Path(recipe.run.out) / "last").is_dir()
             say("interrupted; " + ("the same command with --resume goes on" if kept else "nothing was saved yet"))
             return INTERRUPTED
-        figures = ", ".join(f"{name} {value:.4g}" for name, value in report.metrics.items())
-        watch.message(f"{report.steps} steps done{'; ' + figures if figures else ''}")
-    typer.echo(report.folder)
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in outcome.metrics.items())
+        watch.message(f"{outcome.steps} steps done{'; ' + figures if figures else ''}")
+    if first:
+        from fakescan.reports.training.page import write_page
+
+        say(f"the run as a page: {write_page(Path(recipe.run.out))}")
+        typer.echo(outcome.folder)
     return 0
 
 
@@ -119,10 +166,10 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
 
 
 class _Bars:
-    """A bar a stage on a terminal, plain lines elsewhere."""
+    """A bar a stage on a terminal, plain lines elsewhere; nothing from a process beside the first."""
 
-    def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False, markup=False)
+    def __init__(self, *, quiet: bool) -> None:
+        self.console = Console(stderr=True, highlight=False, markup=False, quiet=quiet)
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

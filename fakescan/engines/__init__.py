@@ -25,6 +25,9 @@ ENGINES = {"slot": "fakescan.engines.slot:SlotEngine", "plain": "fakescan.engine
 
 EMBEDDED = "nano"
 
+_SERVER_BATCH = 8
+"""Requests at once, where nothing is said."""
+
 
 def model_folder(name: str | None) -> Path:
     """Where a model lies: the embedded one for None or ``nano``, else the folder of that name, or what was downloaded.
@@ -102,7 +105,7 @@ def load(
     if name == SERVER:
         from fakescan.engines.openai import OpenAiEngine, ServerOptions
 
-        server = ServerOptions(base_url or "", model, batch_size or DEFAULT_BATCH, decode == "free", seed)
+        server = ServerOptions(base_url or "", model, batch_size or _SERVER_BATCH, decode == "free", seed)
         return OpenAiEngine(server)
     folder = model_folder(model)
     engine_type = engine_class(name)

@@ -17,6 +17,7 @@ from fakescan.core.answer import SUMMARY_TEXT, close_tag, open_tag, parse_answer
 from fakescan.core.calibration import calibration_of, probability, side
 from fakescan.core.records import Calibration, Failure, Label, LogitPair, ModelIdentity, Prediction, ScoreKind, Stage
 from fakescan.core.views import Views
+from fakescan.engines.choosing import PAPER_TEMPERATURE
 from fakescan.engines.device import Placement
 from fakescan.errors import ModelError
 from fakescan.model.build import image_embeddings, tower_features, visual_tokens
@@ -51,8 +52,10 @@ class EngineOptions:
     decides: ScoreKind = ScoreKind.BEFORE
     """The score that decides; ``AFTER`` turns the steering off."""
     free: bool = False
-    """Nothing forced, drawn at temperature 0.2: the paper's way."""
+    """Nothing forced, drawn: the paper's way."""
     seed: int = 0
+    """Of drawn text."""
+    temperature: float = PAPER_TEMPERATURE
     """Of drawn text."""
     caption_limit_tokens: int = CAPTION_LIMIT_TOKENS
     """Free tokens of a forced answer's caption at most."""
@@ -103,6 +106,10 @@ class ModelEngine:
             visual_tokens(self.llava, self.info.preprocessing.views), form=self.info.answer,
         )  # fmt: skip
         self._size = size
+
+    def draw(self, seed: int, temperature: float) -> None:
+        """From now on, draw text with this seed and temperature (above 0)."""
+        self.options = replace(self.options, seed=seed, temperature=temperature)
 
     @property
     def identity(self) -> ModelIdentity:

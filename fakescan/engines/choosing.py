@@ -64,19 +64,20 @@ class Runs:
 
 
 class Sampler:
-    """Draws at temperature 0.2 among the 50 likeliest; each row has its own random numbers.
+    """Draws at a temperature among the 50 likeliest; each row has its own random numbers.
 
     They are seeded by the run's seed and the image's digest, so that a text does not depend on the batch.
     """
 
-    def __init__(self, seed: int, digests: Sequence[str]) -> None:
+    def __init__(self, seed: int, digests: Sequence[str], temperature: float = PAPER_TEMPERATURE) -> None:
         """One generator an image."""
+        self.temperature = temperature
         self.generators = [generator_of(seed, digest) for digest in digests]
 
     def __call__(self, logits: torch.Tensor, tokens: Sequence[Sequence[int]]) -> torch.Tensor:
         """(B, V) to (B,)."""
         del tokens
-        drawn = [draw(row, own) for row, own in zip(logits.cpu(), self.generators, strict=True)]
+        drawn = [draw(row, own, self.temperature) for row, own in zip(logits.cpu(), self.generators, strict=True)]
         return torch.tensor(drawn, device=logits.device)
 
 
@@ -86,13 +87,14 @@ def generator_of(seed: int, digest: str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(own[:7], "big"))
 
 
-def draw(logits: torch.Tensor, generator: torch.Generator) -> int:
-    """A token drawn at temperature 0.2 among the 50 likeliest.
+def draw(logits: torch.Tensor, generator: torch.Generator, temperature: float = PAPER_TEMPERATURE) -> int:
+    """A token drawn at a temperature among the 50 likeliest.
 
     Args:
         logits: (V,), on the CPU.
         generator: the row's own.
+        temperature: above 0.
     """
     values, ids = logits.topk(min(TOP_K, len(logits)))
-    shares = (values.double() / PAPER_TEMPERATURE).softmax(-1)
+    shares = (values.double() / temperature).softmax(-1)
     return int(ids[torch.multinomial(shares, 1, generator=generator)])

@@ -125,7 +125,7 @@ class PlainEngine(ModelEngine):
         sequences.append([self.prompt.free_opening] * len(predictions))
         classes = [self.anchors.real_id, self.anchors.fake_id]
         tokens, logits = sequences.generate(
-            Sampler(self.options.seed, digests),
+            Sampler(self.options.seed, digests, self.options.temperature),
             lambda _, so_far: so_far[-1] == self.prompt.end_id,
             FREE_LIMIT_TOKENS,
             classes,

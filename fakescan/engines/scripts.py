@@ -143,13 +143,14 @@ class FreeResult:
 
 
 def free_script(
-    opening: tuple[int, ...], generator: torch.Generator, end_id: int, limit: int
+    opening: tuple[int, ...], generator: torch.Generator, temperature: float, end_id: int, limit: int
 ) -> Generator[Ask, Reply, FreeResult]:
     """Everything is the model's own, drawn as in the paper.
 
     Args:
         opening: the end of the question's turn.
         generator: the picture's own random numbers.
+        temperature: of drawing, above 0.
         end_id: the token that ends an answer.
         limit: tokens at most.
     """
@@ -160,7 +161,7 @@ def free_script(
         reply = yield Ask(piece, pair=True, logits=True)
         if reply.pair is None or reply.logits is None:
             raise RuntimeError("the next token was not read")
-        tokens.append(draw(reply.logits, generator))
+        tokens.append(draw(reply.logits, generator, temperature))
         pairs.append(reply.pair)
         if tokens[-1] == end_id or len(tokens) >= limit:
             return FreeResult(tokens, pairs)

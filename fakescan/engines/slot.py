@@ -222,7 +222,7 @@ class SlotEngine(ModelEngine):
         prompt, options = self.prompt, self.options
         if options.free:
             generator = generator_of(options.seed, job.image.sha256)
-            return free_script(prompt.free_opening, generator, prompt.end_id, FREE_LIMIT_TOKENS)
+            return free_script(prompt.free_opening, generator, options.temperature, prompt.end_id, FREE_LIMIT_TOKENS)
         return forced_script(
             prompt.opening[job.side],
             self._rules(Stage.CAPTION, options.caption_limit_tokens, prompt.caption_end, prompt.reasoning_start),

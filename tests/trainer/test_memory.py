@@ -63,8 +63,8 @@ def test_what_needs_more_and_what_less(
 
 def test_the_sentence_adds_up_and_a_small_machine_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     found = memory.MemoryEstimate(2**30, 2**30, 2**30, 2**31)
-    assert f"about {1 + 4 * memory.ALLOCATOR_SHARE:.1f} GiB" in found.sentence()
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert f"about {1 + 4 * memory.ALLOCATOR_SHARE:.1f} GiB" in found.sentence()
 
     class Machine:
         available = 6 * 2**30

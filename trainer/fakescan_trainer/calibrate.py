@@ -94,3 +94,28 @@ def calibrate(
     low = -weighted_quantile(-p[fake], weights[fake], wanted.fake_called_real)
     low = max(0.0, min(round(low, 6), high))
     return Calibration(temperature, bias, high, (low, high), fitted_on)
+
+
+FEWEST = 20
+"""Held-out images of each label that a calibration in training needs."""
+
+
+def of_held_out(scores: Array, labels: Array, weights: Array) -> Calibration | None:
+    """A calibration on the recipe's validation images, where there are enough and the model tells them apart at all.
+
+    Args:
+        scores: (M,) z_fake - z_real.
+        labels: (M,) 1 = fake.
+        weights: (M,).
+
+    Returns:
+        None where nothing can be fitted: the model then gives scores, not probabilities.
+    """
+    fakes, reals = int((labels == 1).sum()), int((labels == 0).sum())
+    if min(fakes, reals) < FEWEST:
+        return None
+    words = f"{fakes} AI-generated and {reals} real held-out images of the training data"
+    try:
+        return calibrate(scores, labels, weights, words)
+    except ValueError:
+        return None

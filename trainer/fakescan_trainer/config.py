@@ -31,9 +31,12 @@ class ModelConfig:
     """What is trained."""
 
     base: str = ""
-    """Folder of the base: transformers' LLaVA layout or ours. Relative to the working folder."""
+    """Folder of the base: transformers' LLaVA layout or ours, relative to the working folder; ``nano``: the embedded
+    model's."""
     name: str = "unnamed"
     """Name for reports and the model card."""
+    licence: str = ""
+    """Of the base, in words, for the model card."""
     template: str = "vicuna_v1"
     """Chat template: chatml, vicuna_v1 or llava_v1."""
     views: tuple[View, ...] = ("pad",)
@@ -44,6 +47,8 @@ class ModelConfig:
     """Modules that the joint stage updates (paper Table 6)."""
     lora: LoraConfig = field(default_factory=LoraConfig)
     """Adapters."""
+    quantise: Literal["none", "8bit", "4bit"] = "none"
+    """Bits of the frozen language model's linear layers (QLoRA); needs a graphics card and the extra ``qlora``."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class DataConfig:
 
     root: str = ""
     """Folder of the MMFR tree."""
+    licence: str = ""
+    """Of images and annotations, in words, for the model card."""
     train: tuple[str, ...] = ("forgery_reasoning_cot.json",)
     """Annotation files below the root."""
     captions: tuple[str, ...] = ()
@@ -61,6 +68,8 @@ class DataConfig:
     features: tuple[str, ...] = ()
     """Folders of cached tower features, the model's views one after the other; empty = the tower runs in every step
     (needed when it is trained)."""
+    fill: bool = False
+    """Make what the one folder of ``features`` lacks before training begins; a run that was stopped goes on with it."""
     caption_views: int = 0
     """Views that a caption row shows, from the first on; 0 = all."""
     variants: tuple[int, ...] = (0,)
@@ -190,6 +199,9 @@ class RunConfig:
     """Steps between checkpoints."""
     threads: int = 0
     """CPU threads; 0 = torch's choice."""
+    export: Literal["adapter", "merged"] = "adapter"
+    """What is left at the end beside ``checkpoint/``, whose adapters name their base: nothing (``adapter``), or
+    ``merged/``, the whole model in one folder (``merged``)."""
 
 
 @dataclass(frozen=True)

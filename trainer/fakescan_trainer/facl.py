@@ -15,6 +15,7 @@ What the paper leaves open is decided here and in ``FaclConfig``:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -110,6 +111,10 @@ class ForgeryAlignedContrast(nn.Module):
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
         self.normalise = normalise
         self.text_pairs = text_pairs
+        self.exchange: Callable[[torch.Tensor], torch.Tensor] | None = None
+        """Gives the tensors of all processes one after the other (P * B, ...); None where there is one process."""
+        self.place = 0
+        """Number of this process."""
 
     @property
     def temperature(self) -> torch.Tensor:
@@ -131,6 +136,9 @@ class ForgeryAlignedContrast(nn.Module):
         text = torch.cat([caption, reasoning])  # (T, D): captions first
         own = torch.arange(len(image), device=image.device).repeat(2)  # image that each text belongs to
         text_labels = labels.repeat(2)
+        turns = self._turns(image, labels, text, text_labels) if self.training else []
+        for turn in turns[: self.place]:
+            self._push(*turn)
         queued_images, image_labels = self.images.entries()
         queued_texts, queued_text_labels = self.texts.entries()
         all_images, all_image_labels = torch.cat([image, queued_images]), torch.cat([labels, image_labels])
@@ -143,10 +151,21 @@ class ForgeryAlignedContrast(nn.Module):
         anchors = slice(len(caption), None) if self.text_pairs == "reasoning" else slice(None)
         same = text_labels[:, None] == all_text_labels[None, :]
         a2a = self._term(text, all_texts, same, own_batch=True, anchors=anchors)
-        if self.training:
-            self.images.push(image, labels)
-            self.texts.push(text, text_labels)
+        for turn in turns[self.place :]:
+            self._push(*turn)
         return FaclTerms(v2a, a2v, v2v, a2a)
+
+    def _turns(self, *batch: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
+        """The batch of every process, in their order."""
+        if self.exchange is None:
+            return [batch]
+        gathered = [self.exchange(tensor.detach().contiguous()) for tensor in batch]
+        processes = len(gathered[0]) // len(batch[0])
+        return list(zip(*(tensor.chunk(processes) for tensor in gathered), strict=True))
+
+    def _push(self, image: torch.Tensor, labels: torch.Tensor, text: torch.Tensor, text_labels: torch.Tensor) -> None:
+        self.images.push(image, labels)
+        self.texts.push(text, text_labels)
 
     def _prepared(self, features: torch.Tensor) -> torch.Tensor:
         features = features.float()

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from fakescan.engines import EMBEDDED, model_folder
 from fakescan.errors import ConfigError
 from fakescan.model.prompt import TEMPLATES
 from fakescan_trainer.config import TrainConfig
@@ -34,6 +35,10 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     if faults or config is None:
         raise ConfigError(faults, f"mend {path}")
     built: TrainConfig = config
+    if built.model.base == EMBEDDED and not Path(EMBEDDED).is_dir():
+        built = dataclasses.replace(
+            built, model=dataclasses.replace(built.model, base=str(model_folder(None) / "base"))
+        )
     return built
 
 
@@ -114,10 +119,14 @@ def contradictions(config: TrainConfig) -> list[str]:
         faults.append(f"model.template: {config.model.template!r} is not one of {', '.join(TEMPLATES)}")
     if config.data.features and (config.model.lora.vision_blocks or "vision" in config.model.train):
         faults.append("data.features: cached features cannot be used while the vision tower is trained")
+    if config.data.fill and (len(config.data.features) != 1 or config.data.variants != (0,)):
+        faults.append("data.fill: needs one folder in data.features, and plain pictures alone (data.variants=[0])")
     if "vision" in config.model.train and not config.model.lora.vision_blocks:
         faults.append("model.train: vision needs model.lora.vision_blocks")
     if not 0 <= config.data.caption_views <= len(config.model.views):
         faults.append("data.caption_views: from 0 (all) to the number of model.views")
+    if config.model.quantise != "none" and not config.model.lora.rank:
+        faults.append("model.quantise: without adapters (model.lora.rank) nothing of the language model is trained")
     if not config.stages:
         faults.append("stages: at least one is needed")
     if config.mapper.tau <= 0 or config.facl.temperature <= 0:

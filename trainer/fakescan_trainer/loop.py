@@ -15,23 +15,35 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 
-from fakescan.engines.device import bfloat16_works_on_cpu
-from fakescan.errors import ConfigError, ModelError
+from fakescan.core.records import Calibration, ScoreKind
+from fakescan.errors import ModelError
 from fakescan.model.build import load_base
 from fakescan.model.projector import PooledProjector
 from fakescan_trainer import probe
+from fakescan_trainer.calibrate import of_held_out
 from fakescan_trainer.closed_form import CLOSED_FORM, run_closed_form
 from fakescan_trainer.config import StageConfig, TrainConfig, to_toml_table
 from fakescan_trainer.encode import Row, collate
-from fakescan_trainer.evaluate.validation import evaluate
-from fakescan_trainer.export import export_checkpoint
+from fakescan_trainer.evaluate.validation import evaluate, triage_scores
+from fakescan_trainer.export import export_checkpoint, finish
+from fakescan_trainer.facts import facts_of
 from fakescan_trainer.materials import Materials, gather
+from fakescan_trainer.memory import give_back_at_once
 from fakescan_trainer.network import ForensicNetwork
 from fakescan_trainer.out_of_fold import OutOfFold
+from fakescan_trainer.processes import (
+    any_wants,
+    is_sharded,
+    make_accelerator,
+    mean_terms,
+    prepare,
+    reduce_scalars,
+    whole_state,
+)
+from fakescan_trainer.qlora import quantise_language
 from fakescan_trainer.record import MetricsFile
-from fakescan_trainer.sampling import samplers_of
+from fakescan_trainer.sampling import samplers_of, source_weights
 from fakescan_trainer.schedule import cosine_with_warmup, steps_of
 from fakescan_trainer.state import (
     Position,
@@ -76,19 +88,24 @@ class Trainer:
         """
         if config.run.threads:
             torch.set_num_threads(config.run.threads)
+        give_back_at_once()
         seed_everything(config.run.seed)
         self.config, self.watch = config, watch
         self.out = Path(config.run.out)
-        self.accelerator = _accelerator(config.run.precision)
+        self.accelerator = make_accelerator(config)
         materials = materials or gather(config)
         self.tokenizer, self.prep, self.data = materials.tokenizer, materials.prep, materials.data
         self.anchors, self.encoder = materials.anchors, materials.encoder
         if self.data.left_out:
             watch.message(f"{self.data.left_out} records are left out: the feature cache does not hold them yet")
         llava = load_base(config.model.base, projector_pooling=config.model.projector_pooling)
+        if config.model.quantise != "none":
+            quantise_language(llava, config.model.quantise, config.run.precision, self.accelerator.device)
         if config.run.gradient_checkpointing:
-            llava.gradient_checkpointing_enable()
+            # The reentrant kind gives no gradient to what follows an input without one, such as a frozen embedding.
+            llava.gradient_checkpointing_enable({"use_reentrant": False})
         self.network = ForensicNetwork(llava, config, self.anchors).to(self.accelerator.device)
+        self.wrapped: Any = None
         self._standardise()
         self.position = Position()
         self.losses: list[float] = []
@@ -120,13 +137,18 @@ class Trainer:
         """
         last = self.out / "last"
         refuse_taken(self.out, resume=resume)
+        self.accelerator.wait_for_everyone()  # before one of them makes it a taken one
         if resume:
             self.position = load_position(last)
             load_weights(last, self.network)
             self.unseen.load()
             self.data.shift = self.unseen.shift
         self._note_config(resume=resume)
-        metrics_file = MetricsFile(self.out, self.position.total_steps if resume else None)
+        if self.accelerator.process_index:
+            torch.manual_seed(self.config.run.seed + self.accelerator.process_index)  # dropout of its own
+        metrics_file = MetricsFile(
+            self.out, self.position.total_steps if resume else None, keep=self.accelerator.is_main_process
+        )
         metrics: dict[str, float] = {}
         try:
             if not resume:
@@ -146,11 +168,17 @@ class Trainer:
                 self._save(None)
         finally:
             metrics_file.close()
-        folder = self.export(self.out / "checkpoint")
+        folder = self.export(self.out / "checkpoint", calibration=self._calibration())
+        if self.accelerator.is_main_process:
+            processes = self.accelerator.num_processes
+            facts = facts_of(self.config, self.data, self.network, self.position, metrics, processes)
+            finish(self.out, folder, facts, self.config)
         return TrainReport(folder, metrics, self.position.total_steps, self.losses)
 
     def _note_config(self, *, resume: bool) -> None:
         """Write the resolved recipe; tell where a resumed run no longer follows the one that it began with."""
+        if not self.accelerator.is_main_process:
+            return
         path, table = self.out / "config.json", json.loads(json.dumps(to_toml_table(self.config)))
         if resume and path.is_file():
             try:
@@ -183,8 +211,10 @@ class Trainer:
         )
         if resume:
             load_progress(self.out / "last", optimizer)
-        network, optimizer = accelerator.prepare(self.network, optimizer)
         samplers = samplers_of(stage, data, config.run.seed, balance=config.data.balance)
+        rows = max(size for _, _, size in samplers.values())
+        network, optimizer = prepare(accelerator, self.network, optimizer, stage.accumulate * len(samplers), rows)
+        self.wrapped = network
         self.watch.stage_started(stage.name, total, self.position.step)
         sums: dict[str, list[float]] = defaultdict(list)
         clock = time.monotonic()
@@ -193,7 +223,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
             self.network.train()
-            terms = self._step(stage, step, network, optimizer, samplers)
+            terms = mean_terms(accelerator, self._step(stage, step, network, optimizer, samplers))
             self.losses.append(terms["total"])
             for name, value in terms.items():
                 sums[name].append(value)
@@ -212,7 +242,7 @@ class Trainer:
                 sums.clear()
             if config.run.eval_every and (step + 1) % config.run.eval_every == 0 and step + 1 < total:
                 self._evaluate(metrics_file, stage.name)
-            stop = self.watch.stop_wanted()
+            stop = any_wants(accelerator, self.watch.stop_wanted())
             if stop or (config.run.save_every and (step + 1) % config.run.save_every == 0 and step + 1 < total):
                 self._save(optimizer)
             if stop:
@@ -234,19 +264,22 @@ class Trainer:
                 batch = collate(rows, self.encoder.prompt.end_id).to(accelerator.device)
                 views = self.data.caption_views if kind == "caption" else None
                 vision = self.data.vision(chosen, rng, views=views).to(accelerator.device)
-                with accelerator.autocast():
-                    losses = network(batch, vision, kind)
+                with accelerator.accumulate(network):
+                    with accelerator.autocast():
+                        losses = network(batch, vision, kind)
+                    # accelerate divides by the backward passes of a step, which are as many for each kind
+                    accelerator.backward(losses.total * len(samplers))
                 if not math.isfinite(float(losses.total.detach())):
                     raise ModelError(
                         f"the loss is not a number at step {step} of {stage.name}",
                         "lower the learning rate, or use float32",
                     )
-                accelerator.backward(losses.total / stage.accumulate)
                 for name, value in losses.terms.items():
                     totals[name] += value / stage.accumulate
                 totals["total"] += float(losses.total.detach()) / stage.accumulate
+        reduce_scalars(accelerator, self.network)
         if self.config.run.max_grad_norm:
-            accelerator.clip_grad_norm_(self.network.parameters(), self.config.run.max_grad_norm)
+            accelerator.clip_grad_norm_(network.parameters(), self.config.run.max_grad_norm)
         optimizer.step()
         optimizer.zero_grad()
         return dict(totals)
@@ -257,6 +290,8 @@ class Trainer:
         return self.encoder.short(record, self.unseen.aim(record)) if kind == "short" else self.encoder.caption(record)
 
     def _evaluate(self, metrics_file: MetricsFile, stage: str) -> dict[str, float]:
+        if is_sharded(self.accelerator):  # no process could run it alone: fakescan eval, afterwards
+            return {}
         metrics = evaluate(self.network, self.encoder, self.data, self.config.run.eval_rows, self.accelerator.device)
         if not metrics:
             return {}
@@ -270,24 +305,32 @@ class Trainer:
         return metrics
 
     def _save(self, optimizer: torch.optim.Optimizer | None) -> None:
+        state = whole_state(self.accelerator, self.network, self.wrapped)
         if self.accelerator.is_main_process:
-            save_state(self.out / "last", self.network, optimizer, self.position)
+            # The pieces of a sharded optimizer are not put together: such a run goes on with fresh moments.
+            kept = None if is_sharded(self.accelerator) else optimizer
+            save_state(self.out / "last", state, kept, self.position)
             self.watch.saved(self.out / "last")
+        self.accelerator.wait_for_everyone()
 
-    def export(self, folder: Path) -> Path:
+    def _calibration(self) -> dict[ScoreKind, Calibration]:
+        """Of the score before the text, on the held-out images; empty where it cannot be fitted."""
+        records = self.data.validation
+        if not records or is_sharded(self.accelerator):
+            return {}
+        self.network.eval()
+        scores = triage_scores(self.network, self.encoder, self.data, records, self.accelerator.device)
+        labels = np.array([float(record.label == "fake") for record in records])
+        found = of_held_out(scores, labels, source_weights(records))
+        return {} if found is None else {ScoreKind.BEFORE: found}
+
+    def export(self, folder: Path, *, calibration: dict[ScoreKind, Calibration] | None = None) -> Path:
         """Write a checkpoint that ``fakescan scan --model`` takes."""
-        return export_checkpoint(folder, self.network, self.config.model, self.prep)
-
-
-def _accelerator(precision: str) -> Accelerator:
-    try:
-        accelerator = Accelerator(mixed_precision=precision)
-    except ValueError as error:
-        raise ConfigError([f"run.precision: {precision} does not run here: {error}"], "run.precision=no") from error
-    if precision == "bf16" and accelerator.device.type == "cpu" and not bfloat16_works_on_cpu():
-        # On some machines that advertise it, it kills the process.
-        raise ConfigError(["run.precision: bf16 does not run on this CPU"], "run.precision=no is float32")
-    return accelerator
+        state = whole_state(self.accelerator, self.network, self.wrapped)
+        if self.accelerator.is_main_process:
+            export_checkpoint(folder, state, self.config.model, self.prep, calibration)
+        self.accelerator.wait_for_everyone()
+        return folder
 
 
 def train(config: TrainConfig, *, resume: bool = False, watch: TrainObserver = SILENT) -> TrainReport:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from transformers import LlavaConfig
 
 from fakescan.errors import ModelError
-from fakescan.model.build import load_config, load_tokenizer
+from fakescan.model.build import load_base, load_config, load_tokenizer
 from fakescan.model.images import Preprocessing
 from fakescan.model.mapper import Anchors, derive_anchors
 from fakescan.model.projector import visual_tokens_of
 from fakescan.model.prompt import TEMPLATES
 from fakescan_trainer.config import TrainConfig
+from fakescan_trainer.data.features import PLAIN, extend_cache
+from fakescan_trainer.data.mmfr import read_records
 from fakescan_trainer.data.source import TrainingData
 from fakescan_trainer.encode import RowEncoder
+from fakescan_trainer.places import is_first_process
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,12 @@ class Materials:
     """From records to token ids."""
 
 
-def gather(config: TrainConfig) -> Materials:
-    """Read and check all that a recipe names, but no weights.
+def gather(config: TrainConfig, *, fill: bool = True) -> Materials:
+    """Read and check all that a recipe names, but no weights unless features are to be made.
+
+    Args:
+        config: the recipe.
+        fill: whether ``data.fill`` counts.
 
     Raises:
         DataError: the data is missing or malformed.
@@ -50,6 +58,8 @@ def gather(config: TrainConfig) -> Materials:
         prep = Preprocessing(vision.image_size, config.model.views)
     except ValueError as error:
         raise ModelError(f"the base does not fit the recipe: {error}", "change model.views") from error
+    if config.data.fill and fill and is_first_process():
+        _fill(config, prep)
     anchors = derive_anchors(tokenizer)
     encoder = RowEncoder(
         tokenizer, TEMPLATES[config.model.template], llava.image_token_id,
@@ -57,4 +67,17 @@ def gather(config: TrainConfig) -> Materials:
         caption_visual_tokens=visual_tokens_of(llava) * (config.data.caption_views or len(config.model.views)),
         leak=config.data.leak, max_text_tokens=config.data.max_text_tokens,
     )  # fmt: skip
-    return Materials(llava, tokenizer, prep, TrainingData(config.data, prep), anchors, encoder)
+    data = config.data
+    if data.fill and not fill and not Path(data.features[0]).is_dir():
+        data = replace(data, features=())  # what is only looked at needs none
+    return Materials(llava, tokenizer, prep, TrainingData(data, prep), anchors, encoder)
+
+
+def _fill(config: TrainConfig, prep: Preprocessing) -> None:
+    """Make the features of every image of the recipe that the cache does not hold yet."""
+    root = Path(config.data.root)
+    names = dict.fromkeys((*config.data.train, *config.data.captions, *config.data.validation))
+    images = dict.fromkeys(record.image for name in names for record in read_records(root / name, root))
+    base = load_base(config.model.base, projector_pooling=config.model.projector_pooling)
+    for _ in extend_cache(Path(config.data.features[0]), base, prep, root, [(image, PLAIN) for image in images]):
+        pass

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,25 @@ LOOKED_AT = 48
 """Rows that are tokenised to learn how long rows are."""
 MIXED_SHARE = 0.6
 """Activations in mixed precision against float32: norms and the residual stream stay float32."""
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_OWN_PAGES_BYTES = 1 << 20
+"""Tensors from this size on get pages of their own."""
+
+
+def give_back_at_once() -> None:
+    """Let every large tensor have pages of its own, which go back to the system when it is freed.
+
+    The C library of Linux keeps what was freed in one heap otherwise, and a step's rows of several lengths leave gaps
+    in it that fit nothing: a nano run's peak was 3.8 GiB that way, and 2.6 GiB with this. Elsewhere nothing is done.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _OWN_PAGES_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _OWN_PAGES_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

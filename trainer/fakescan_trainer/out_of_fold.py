@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from fakescan_trainer.data.mmfr import Record
+from fakescan_trainer.places import is_first_process
 
 _FILE = "out_of_fold.json"
 
@@ -85,7 +86,8 @@ class OutOfFold:
         self.p_fake, self.shift = p_fake, shift
         direction = shift.direction.tolist() if shift else []
         held = {"p_fake": p_fake, "direction": direction, "steps": shift.steps if shift else {}}
-        (self.folder / _FILE).write_text(json.dumps(held), "utf-8")
+        if is_first_process():
+            (self.folder / _FILE).write_text(json.dumps(held), "utf-8")
 
     def aim(self, record: Record) -> float | None:
         """P(fake) for the loss of a short row; None for the label."""

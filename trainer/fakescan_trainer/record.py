@@ -6,7 +6,7 @@ import csv
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 _COLUMNS = ("step", "stage", "name", "value")
 
@@ -14,14 +14,19 @@ _COLUMNS = ("step", "stage", "name", "value")
 class MetricsFile:
     """Long-form CSV (step, name, value), flushed line by line: any set of metrics fits, a crash loses none."""
 
-    def __init__(self, folder: Path, after: int | None = None) -> None:
+    def __init__(self, folder: Path, after: int | None = None, *, keep: bool = True) -> None:
         """Begin ``metrics.csv``, or go on with it; TensorBoard events go to ``tensorboard/``.
 
         Args:
             folder: the run's folder.
             after: the step that the run goes on after: what was written of later ones, which will be done again, is
                 taken away. None for a new run.
+            keep: False for a process beside the first, which writes nothing.
         """
+        self._board: Any = None
+        self._file: TextIO | None = None
+        if not keep:
+            return
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "metrics.csv"
         kept = [] if after is None else _rows_until(path, after)
@@ -30,7 +35,6 @@ class MetricsFile:
         self._rows.writerow(_COLUMNS)
         self._rows.writerows(kept)
         self._file.flush()
-        self._board: Any = None
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
 
@@ -38,6 +42,8 @@ class MetricsFile:
 
     def write(self, step: int, stage: str, values: Mapping[str, float]) -> None:
         """One row a value."""
+        if self._file is None:
+            return
         for name, value in values.items():
             self._rows.writerow([step, stage, name, f"{value:.6g}"])
             if self._board is not None:
@@ -46,7 +52,8 @@ class MetricsFile:
 
     def close(self) -> None:
         """Flush and close."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         if self._board is not None:
             self._board.close()
 

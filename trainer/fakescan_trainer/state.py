@@ -9,6 +9,7 @@ import json
 import random
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,24 +38,34 @@ class Position:
     """Training time so far."""
 
 
-def trained_tensors(network: ForensicNetwork) -> dict[str, torch.Tensor]:
-    """Everything that a run changes: adapters, projector, mapper, contrast with its queues."""
+def trained_tensors(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Everything that a run changes, of a network's state: adapters, projector, mapper, contrast with its queues."""
     return {
         name: tensor.detach().cpu().contiguous()
-        for name, tensor in network.state_dict().items()
+        for name, tensor in state.items()
         if "lora_" in name or "multi_modal_projector" in name or name.startswith(("mapper.", "contrast."))
     }
 
 
 def save_state(
-    folder: Path, network: ForensicNetwork, optimizer: torch.optim.Optimizer | None, position: Position
+    folder: Path, weights: Mapping[str, torch.Tensor], optimizer: torch.optim.Optimizer | None, position: Position
 ) -> None:
-    """Write a checkpoint, replacing the previous one."""
+    """Write a checkpoint, replacing the previous one.
+
+    Args:
+        folder: where to.
+        weights: state of the whole network.
+        optimizer: its moments are kept too; None where there are none.
+        position: where the run stands.
+
+    Raises:
+        ReportError: it cannot be written; the previous one is kept.
+    """
     fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     try:
         for leftover in (fresh, old):
             shutil.rmtree(leftover, ignore_errors=True)
-        _write(fresh, network, optimizer, position)
+        _write(fresh, weights, optimizer, position)
         if folder.exists():
             folder.rename(old)
         fresh.rename(folder)
@@ -67,9 +78,11 @@ def save_state(
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _write(fresh: Path, network: ForensicNetwork, optimizer: torch.optim.Optimizer | None, position: Position) -> None:
+def _write(
+    fresh: Path, weights: Mapping[str, torch.Tensor], optimizer: torch.optim.Optimizer | None, position: Position
+) -> None:
     fresh.mkdir(parents=True)
-    save_file(trained_tensors(network), fresh / "trained.safetensors")
+    save_file(trained_tensors(weights), fresh / "trained.safetensors")
     python_state = random.getstate()
     state = {
         "optimizer": optimizer.state_dict() if optimizer else None,

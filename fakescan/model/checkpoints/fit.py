@@ -12,6 +12,9 @@ from transformers import LlavaForConditionalGeneration
 from fakescan.errors import ModelError
 from fakescan.model.fusion import fusion_of
 
+LICENCE_STARTS = ("LICENSE", "LICENCE", "NOTICE", "USE_POLICY", "COPYING")
+"""How files begin that say under which terms weights are."""
+
 
 def complete(llava: LlavaForConditionalGeneration, weights: Mapping[str, torch.Tensor], path: Path) -> None:
     """What was trained must all be there and be numbers: the rest of a fresh model is noise, and looks like a verdict.

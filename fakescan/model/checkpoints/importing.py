@@ -15,6 +15,7 @@ from fakescan.core.views import View
 from fakescan.errors import ConfigError, ModelError, ReportError
 from fakescan.model.build import BASE_FILE
 from fakescan.model.checkpoints.files import one_line_reason
+from fakescan.model.checkpoints.fit import LICENCE_STARTS
 from fakescan.model.checkpoints.foreign import Foreign, Places, open_huggingface
 from fakescan.model.checkpoints.layouts import Layout, layout_of
 from fakescan.model.checkpoints.original import config_of, is_original, open_original
@@ -27,7 +28,6 @@ from fakescan.model.prompt import SEPARATORS, TEMPLATES, build_prompt
 from fakescan.version import __version__
 
 BASE = "base"
-_LICENCES = ("LICENSE", "LICENCE", "NOTICE", "USE_POLICY", "COPYING")
 _MAX_LICENCE_BYTES = 1 << 20
 DTYPES = {"keep": None, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 """Number formats by name; ``keep`` leaves each weight in its own."""
@@ -178,7 +178,7 @@ def _licences(folders: list[Path], target: Path) -> None:
     """Take along what says under which terms the weights are; of an adapter and its base that may be two."""
     for folder in dict.fromkeys(folders):
         for path in sorted(folder.iterdir()):
-            wanted = path.is_file() and path.name.upper().startswith(_LICENCES)
+            wanted = path.is_file() and path.name.upper().startswith(LICENCE_STARTS)
             if wanted and path.stat().st_size <= _MAX_LICENCE_BYTES:
                 kept = target / path.name
                 _copy(path, kept if not kept.exists() else target / f"{folder.name}-{path.name}")

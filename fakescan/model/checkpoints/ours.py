@@ -208,10 +208,14 @@ def verify_digests(folder: Path, files: Mapping[str, str]) -> None:
             )
 
 
-def adapter_tensors(model: LlavaForConditionalGeneration) -> dict[str, torch.Tensor]:
-    """Adapters and projector of a model in training, float16 (standardisation float32), by portable names."""
+def adapter_tensors(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Adapters and projector of a model in training, float16 (standardisation float32), by portable names.
+
+    Args:
+        state: of the LLaVA.
+    """
     tensors = {}
-    for name, tensor in model.state_dict().items():
+    for name, tensor in state.items():
         if "lora_" in name:
             tensors[name.replace(".default.", ".")] = tensor.detach().half().contiguous()
         elif "multi_modal_projector" in name:
@@ -220,11 +224,16 @@ def adapter_tensors(model: LlavaForConditionalGeneration) -> dict[str, torch.Ten
     return tensors
 
 
-def save_adapter(folder: Path, model: LlavaForConditionalGeneration) -> None:
-    """Write ``adapter.safetensors``."""
+def save_adapter(folder: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Write ``adapter.safetensors``.
+
+    Args:
+        folder: made when it does not exist.
+        state: of the LLaVA.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     save_file(
-        {name: tensor.cpu() for name, tensor in adapter_tensors(model).items()},
+        {name: tensor.cpu() for name, tensor in adapter_tensors(state).items()},
         folder / ADAPTER,
         {"format": "fakescan-1"},
     )

@@ -83,6 +83,15 @@ def write_html(documents: Sequence[Document], out: TextIO) -> None:
                 changes_header=view.ROBUSTNESS_HEADER,
                 changes_sentence=view.robustness_sentence(document),
                 series=_series(document.get("robustness") or {}),
+                more=[
+                    ("Several rounds", view.ROUNDS_HEADER, view.round_rows(document), ""),
+                    (
+                        "What people say of the texts",
+                        view.HUMAN_HEADER,
+                        view.human_rows(document),
+                        view.human_sentence(document),
+                    ),
+                ],
                 reasoning=view.reasoning_rows(document),
                 official=view.official_rows(document),
                 errors=[

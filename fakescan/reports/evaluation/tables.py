@@ -68,6 +68,12 @@ def write_markdown(documents: Sequence[Document], out: TextIO) -> None:
     if changes := view.robustness_rows(document):
         lines += ["", _markdown_line(view.ROBUSTNESS_HEADER), "|" + "---|" * len(view.ROBUSTNESS_HEADER)]
         lines += [*map(_markdown_line, changes), "", prose(view.robustness_sentence(document))]
+    if rounds := view.round_rows(document):
+        lines += ["", _markdown_line(view.ROUNDS_HEADER), "|" + "---|" * len(view.ROUNDS_HEADER)]
+        lines += map(_markdown_line, rounds)
+    if marks := view.human_rows(document):
+        lines += ["", _markdown_line(view.HUMAN_HEADER), "|" + "---|" * len(view.HUMAN_HEADER)]
+        lines += [*map(_markdown_line, marks), "", prose(view.human_sentence(document))]
     if counted := view.official_rows(document):
         lines += ["", "| authors' counting | real | fake | all | left out |", "|---|---|---|---|---|"]
         lines += [_markdown_line(row) for row in counted]

@@ -160,6 +160,12 @@ def sentences(document: Document) -> list[str]:
         lines.append(f"{count(int(data['not_in_report']), 'image')} of the test set not in the report: in no figure.")
     if data.get("unused_answers"):
         lines.append(f"{count(int(data['unused_answers']), 'answer')} to images outside of the test set: not used.")
+    by_text = document.get("by_text")
+    if by_text:
+        lines.append(
+            f"Judged by its text alone, which took a side for all but {int(by_text['refused']):,} refusals and "
+            f"{int(by_text['unparsable']):,} answers that could not be read: what ranks images ranks verdicts here."
+        )
     lines += [visible(str(note), limit_chars=300) for note in data.get("notes") or ()]
     draws = (document.get("bootstrap") or {}).get("draws")
     if draws:
@@ -210,6 +216,62 @@ def robustness_sentence(document: Document) -> str:
         f"smallest); {100 * float(found['share_flipped']):.1f} % of the pictures went from one side to the other at "
         "least once."
     )
+
+
+def round_rows(document: Document) -> list[list[str]]:
+    """Tables 7 and 8 of the paper: each temperature's rounds, then their mean; empty where there was one round only."""
+    rows = []
+    for found in (document.get("consistency") or {}).get("temperatures") or []:
+        name, images = f"{float(found['temperature']):g}", int(found["images"])
+        for each in found["rounds"]:
+            flips = f"{int(each['flips']):,} of {images:,}"
+            rows.append([name, str(int(each["round"])), *_percents(each["accuracy"], each["fluctuation"]), flips, ""])
+        moved = found.get("median_range")
+        mean = f"{100 * float(found['flips']):.2f} %"
+        spread = DASH if moved is None else f"{float(moved):.3f}"
+        rows.append([name, "mean", *_percents(found["accuracy"], found["fluctuation"]), mean, spread])
+    return rows
+
+
+ROUNDS_HEADER = ("temperature", "round", "Acc", "fluctuation", "decisions changed", "median range of score")
+"""Over ``round_rows``; the fluctuation is the difference of accuracy to round 0, in percent."""
+
+
+def human_rows(document: Document) -> list[list[str]]:
+    """Marks that people gave: by set, by rater, and over all; empty where there are none."""
+    found = document.get("human")
+    if not found:
+        return []
+    rows = [["set", name_of(name), *_marked(each)] for name, each in found["groups"].items()]
+    rows += [["rater", name_of(name), *_marked(each)] for name, each in found["raters"].items()]
+    return [*rows, ["all", "", f"{int(found['sentences']):,}", f"{float(found['mean']):.2f}"]]
+
+
+HUMAN_HEADER = ("by", "name", "sentences", "mean mark (1 to 5)")
+"""Over ``human_rows``."""
+
+
+def human_sentence(document: Document) -> str:
+    """How far raters agree, in a sentence; empty where there are no marks."""
+    found = document.get("human")
+    if not found:
+        return ""
+    raters, several = len(found["raters"]), int(found["by_several"])
+    if found.get("alpha") is None:
+        told = f"how far they agree cannot be told ({several:,} sentences were marked by several)"
+        return f"{count(raters, 'rater')}; {told}."
+    return (
+        f"{count(raters, 'rater')}; Krippendorff's alpha (ordinal) over {several:,} sentences that several marked: "
+        f"{float(found['alpha']):.3f} (1 = they agree, 0 = as by chance)."
+    )
+
+
+def _percents(*values: object) -> list[str]:
+    return [DASH if not isinstance(value, int | float) else f"{100 * value:.2f}" for value in values]
+
+
+def _marked(found: Mapping[str, Any]) -> list[str]:
+    return [f"{int(found['sentences']):,}", f"{float(found['mean']):.2f}"]
 
 
 def official_rows(document: Document) -> list[list[str]]:

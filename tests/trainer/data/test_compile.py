@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,21 +112,21 @@ def decided(sample: Sample, decision: Decision, caption: str = "", **attributes:
 
 def test_decisions_are_carried_out_and_the_last_one_counts(tmp_path: Path) -> None:
     path = tmp_path / "reviewed.jsonl"
-    append(path, decided(GAZEBO, Decision.REJECT))
-    append(path, decided(PORTRAIT, Decision.EDIT, "A face.", Semantic_Irrationality="Roots grow from it."))
-    append(path, decided(GAZEBO, Decision.ACCEPT, "ignored"))
+    append(path, asdict(decided(GAZEBO, Decision.REJECT)))
+    append(path, asdict(decided(PORTRAIT, Decision.EDIT, "A face.", Semantic_Irrationality="Roots grow from it.")))
+    append(path, asdict(decided(GAZEBO, Decision.ACCEPT, "ignored")))
     done = applied([GAZEBO, PORTRAIT, replace(GAZEBO, image="real/a/9.jpg")], read(path))
     assert done.counts == {"accept": 1, "edit": 1, "not reviewed": 1}
     assert [s.caption for s in done.samples] == ["The image shows a wooden gazebo.", "A face.", GAZEBO.caption]
     assert done.samples[1].attributes == {"Semantic Irrationality": "Roots grow from it."}
     assert len(applied([GAZEBO, replace(GAZEBO, image="x")], read(path), only_reviewed=True).samples) == 1
-    append(path, decided(PORTRAIT, Decision.REJECT))
+    append(path, asdict(decided(PORTRAIT, Decision.REJECT)))
     assert [s.image for s in applied([GAZEBO, PORTRAIT], read(path)).samples] == ["real/a/1.jpg"]
 
 
 def test_a_decision_about_texts_that_have_changed_since_does_not_count(tmp_path: Path) -> None:
     path = tmp_path / "reviewed.jsonl"
-    append(path, decided(GAZEBO, Decision.REJECT))
+    append(path, asdict(decided(GAZEBO, Decision.REJECT)))
     for changed in (replace(GAZEBO, caption="Another."), replace(GAZEBO, attributes={"High Image Quality": "Sharp."})):
         done = applied([changed], read(path))
         assert done.counts == {"changed since": 1}
@@ -136,10 +136,10 @@ def test_a_decision_about_texts_that_have_changed_since_does_not_count(tmp_path:
 
 def test_the_file_only_grows_and_a_line_cut_short_swallows_none(tmp_path: Path) -> None:
     path = tmp_path / "reviewed.jsonl"
-    append(path, decided(GAZEBO, Decision.ACCEPT))
+    append(path, asdict(decided(GAZEBO, Decision.ACCEPT)))
     before = path.read_bytes()
     path.write_bytes(before + b'{"image": "real')
-    append(path, decided(PORTRAIT, Decision.REJECT))
+    append(path, asdict(decided(PORTRAIT, Decision.REJECT)))
     assert path.read_bytes().startswith(before)
     with pytest.raises(DataError, match="damaged"):
         read(path)
@@ -188,7 +188,7 @@ def test_the_command_compiles_what_the_trainer_reads(cli: Run, photos: Path) -> 
     assert len(json.loads((photos / "photos_reasoning.json").read_text())) == 2
     reviewed = photos / "reviewed.jsonl"
     sample = Sample("real/press/00.png", Label.REAL, "press", "", "", GAZEBO.caption, GAZEBO.attributes)
-    append(reviewed, decided(sample, Decision.REJECT))
+    append(reviewed, asdict(decided(sample, Decision.REJECT)))
     code, told, err = cli("compile", notes, "-o", out, "--reviewed", reviewed, "--force")
     assert code == 0
     assert "reviewed: 2 not reviewed, 1 reject" in err

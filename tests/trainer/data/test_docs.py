@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_the_path_of_the_page_is_run_as_it_stands(
             if words[2] == "review":  # a person's part; the page itself is tested in a browser
                 sample = read_samples(Path(words[3])).samples[0]
                 rejected = decisions.checked(sample, "reject", "", {}, "J. Doe")
-                decisions.append(Path(words[5]), rejected)
+                decisions.append(Path(words[5]), asdict(rejected))
                 continue
             code, _, err = cli(*words[2:])
             assert code == 0, f"{command}: {err}"

@@ -130,7 +130,7 @@ def test_runs_know_what_looking_through_the_row_would_find() -> None:
 
 def test_a_free_script_ends_at_the_end_or_at_its_limit() -> None:
     for limit, last in ((50, True), (3, False)):
-        script = free_script((7, 8), torch.Generator().manual_seed(1), END, limit)
+        script = free_script((7, 8), torch.Generator().manual_seed(1), 0.2, END, limit)
         ask, asked = next(script), []
         for step in range(100):
             asked.append(ask.piece)

@@ -99,7 +99,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, parameter in llava.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.1)
-    save_adapter(folder, llava)
+    save_adapter(folder, llava.state_dict())
     record = Calibration(2.0, 0.1, 0.6, (0.4, 0.6), "20 drawn pictures", {"auc": 0.9})
     info = CheckpointInfo(
         "tiny", "base", "tiny base", "chatml", Preprocessing(32, ("square",)), 2, LoraSettings(4, 8.0), 3.0,

@@ -298,7 +298,7 @@ def test_a_checkpoint_of_our_own_is_gathered_with_its_base(tmp_path: Path) -> No
     base = make_base(tmp_path / "far away")
     llava = load_base(base, projector_pooling=2)
     add_lora(llava, LoraSettings(2, 4.0))
-    save_adapter(tmp_path / "mine", llava)
+    save_adapter(tmp_path / "mine", llava.state_dict())
     facts = CheckpointInfo(
         "mine", str(base), "a base", "chatml", Preprocessing(32, ("square",)), 2, LoraSettings(2, 4.0), 2.5
     )

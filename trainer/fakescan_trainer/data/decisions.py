@@ -11,10 +11,11 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from fakescan.core.answer import unknown_attributes
 from fakescan.core.attributes import attributes_of
@@ -112,12 +113,12 @@ def checked(
     )
 
 
-def append(path: Path, decided: Decided) -> None:
-    """Add a decision to the end of the file; what is in it is never changed.
+def append(path: Path, record: Mapping[str, Any]) -> None:
+    """Add a line to the end of the file; what is in it is never changed.
 
     Args:
         path: the file; made when it is missing.
-        decided: the decision.
+        record: a decision, or what else was found out in a page.
 
     Raises:
         DataError: it cannot be written.
@@ -127,7 +128,7 @@ def append(path: Path, decided: Decided) -> None:
             # A line that a crash cut short must not swallow this one.
             if out.tell() and not _ends_with_newline(path):
                 out.write(b"\n")
-            out.write(json_line(asdict(decided)).encode("ascii") + b"\n")
+            out.write(json_line(dict(record)).encode("ascii") + b"\n")
             out.flush()
             os.fsync(out.fileno())
     except OSError as fault:

@@ -11,10 +11,11 @@ import json
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fakescan.core.attributes import attributes_of
 from fakescan.core.records import Failure
@@ -47,6 +48,22 @@ _TYPES = {
 }
 _MOST_BODY_BYTES = 100_000
 _TIMEOUT_S = 30.0
+
+
+class Desk(Protocol):
+    """What a page asks for, and what it hands in; ``ReviewDesk`` says it in full."""
+
+    def shown(self, at: int) -> dict[str, Any]:
+        """What the page shows of an item; IndexError where there is none."""
+
+    def next_open(self, after: int) -> int | None:
+        """Place of the next item that is open; None when all are done."""
+
+    def decide(self, body: Mapping[str, Any]) -> int | None:
+        """Take what the page hands in; ValueError where it does not fit, DataError where it cannot be kept."""
+
+    def picture(self, at: int) -> bytes | None:
+        """JPEG of an item's image, or None; IndexError where there is no such item."""
 
 
 class ReviewDesk:
@@ -136,7 +153,7 @@ class ReviewDesk:
         texts = (body.get(name) for name in ("caption", "attributes", "reviewer", "note"))
         decided = checked(self.samples[at], str(body.get("decision")), *texts)
         with self._lock:
-            append(self._path, decided)
+            append(self._path, asdict(decided))
             self._decided[at] = decided
         return self.next_open(at)
 
@@ -168,7 +185,7 @@ class ReviewServer(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = False
 
-    def __init__(self, desk: ReviewDesk, assets: Mapping[str, str], port: int = 0) -> None:
+    def __init__(self, desk: Desk, assets: Mapping[str, str], port: int = 0) -> None:
         """Listen.
 
         Args:

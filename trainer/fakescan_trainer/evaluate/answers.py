@@ -14,7 +14,13 @@ from pathlib import Path
 from fakescan.core.records import Assessed, ImageResult, Label, Scan, ScoreKind
 from fakescan.errors import DataError
 from fakescan_trainer.evaluate.samples import Answer, Sample
+from fakescan_trainer.evaluate.sides import refuses, side_of
 
+GENERAL_ENGINES = ("transformers", "openai")
+"""Engines whose models were not trained by this method, and may give no probability."""
+
+REFUSED = "refused"
+"""The model declined to answer."""
 NO_SCORE = "no-score"
 """The detector gave no number."""
 UNPARSABLE = "unparsable"
@@ -33,6 +39,8 @@ class Joined:
     """Lines or results that belong to no image of the test set."""
     probabilities: bool = True
     """Whether scores are probabilities."""
+    by_text: bool = False
+    """Whether answers were judged by their words alone: scores are then 0 or 1."""
 
 
 def from_scan(samples: Sequence[Sample], scan: Scan) -> Joined:
@@ -50,7 +58,7 @@ def from_scan(samples: Sequence[Sample], scan: Scan) -> Joined:
     for result in scan.results:
         if result.record.file.sha256:
             by_digest.setdefault(result.record.file.sha256, result)
-    wanted = _wanted_score(scan)
+    wanted, by_text = _wanted_score(scan), _text_alone(scan)
     answers: list[Answer] = []
     used: set[str] = set()
     for sample in samples:
@@ -59,11 +67,11 @@ def from_scan(samples: Sequence[Sample], scan: Scan) -> Joined:
             found = by_digest.get(sample.sha256 or (_digest(sample.file) if by_digest else ""))
         if found is not None:
             used.add(found.record.file.path)
-            answers.append(_answer(sample, found, wanted))
+            answers.append(_read(sample, found) if by_text else _answer(sample, found, wanted))
     if not answers:
         raise DataError("the report holds no image of the test set", "give the report of a scan of these images")
     unused = sum(result.record.file.path not in used for result in scan.results)
-    return Joined(tuple(answers), len(samples) - len(answers), unused)
+    return Joined(tuple(answers), len(samples) - len(answers), unused, probabilities=not by_text, by_text=by_text)
 
 
 def from_scores(samples: Sequence[Sample], place: Path, threshold: float | None) -> Joined:
@@ -117,6 +125,27 @@ def _answer(sample: Sample, result: ImageResult, wanted: ScoreKind | None) -> An
         message = "the text has no conclusion to read the score at"
         return replace(found, p_fake=None, label=None, error=UNPARSABLE, message=message)
     return found
+
+
+def _text_alone(scan: Scan) -> bool:
+    """Whether a general model answered, and gave no probability for any image."""
+    assessed = [result.outcome.prediction for result in scan.results if isinstance(result.outcome, Assessed)]
+    general = scan.model is not None and scan.model.engine in GENERAL_ENGINES
+    return general and all(each.before is None and each.after is None for each in assessed)
+
+
+def _read(sample: Sample, result: ImageResult) -> Answer:
+    """An answer judged by its words alone."""
+    digest, outcome = result.record.file.sha256, result.outcome
+    if not isinstance(outcome, Assessed):
+        return Answer(sample, None, 0.5, None, outcome.code, outcome.message, digest)
+    stages = {stage.stage.value: stage.text for stage in outcome.prediction.stages if stage.complete}
+    words = " ".join(stage.text for stage in outcome.prediction.stages)
+    side = side_of(stages.get("conclusion") or words)
+    if side is not None:
+        return Answer(sample, float(side is Label.FAKE), 0.5, side, sha256=digest, stages=stages)
+    code, message = (REFUSED, "it declined to say") if refuses(words) else (UNPARSABLE, "its text takes no side")
+    return Answer(sample, None, 0.5, None, code, message, digest, stages)
 
 
 def _wanted_score(scan: Scan) -> ScoreKind | None:

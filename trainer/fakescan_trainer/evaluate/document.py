@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from fakescan.core.records import Scan
 from fakescan.errors import DataError
 from fakescan.version import __version__
 from fakescan_trainer.evaluate import official, significance
-from fakescan_trainer.evaluate.answers import Joined
+from fakescan_trainer.evaluate.answers import REFUSED, UNPARSABLE, Joined
 from fakescan_trainer.evaluate.detection import auc, brier
 from fakescan_trainer.evaluate.figures import Scored, average, curves, figures, intervals, scored
 from fakescan_trainer.evaluate.samples import Answer, TestSet
@@ -46,6 +47,8 @@ def evaluation(
     detector: Mapping[str, Any],
     reasoning: Mapping[str, Any] | None = None,
     robustness: Mapping[str, Any] | None = None,
+    consistency: Mapping[str, Any] | None = None,
+    human: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The document.
 
@@ -56,6 +59,8 @@ def evaluation(
         detector: what answered (``of_scan``, or a name).
         reasoning: figures of the texts, or None.
         robustness: figures of the same pictures changed, or None.
+        consistency: figures of several rounds, or None.
+        human: marks that people gave to the texts, or None.
     """
     answers = joined.answers
     groups: dict[str, list[Answer]] = {}
@@ -94,6 +99,16 @@ def evaluation(
         document["reasoning"] = dict(reasoning)
     if robustness is not None:
         document["robustness"] = dict(robustness)
+    if joined.by_text:
+        codes = Counter(answer.error for answer in answers if answer.error)
+        other = sum(codes.values()) - codes[REFUSED] - codes[UNPARSABLE]
+        document["by_text"] = {
+            "n": len(answers), "refused": codes[REFUSED], "unparsable": codes[UNPARSABLE], "failed": other
+        }  # fmt: skip
+    if consistency is not None:
+        document["consistency"] = dict(consistency)
+    if human is not None:
+        document["human"] = dict(human)
     if settings.official:
         document["official"] = {
             "overall": official.count(answers), "groups": {name: official.count(groups[name]) for name in by_group}

@@ -1,0 +1,98 @@
+"""``fakescan eval --rounds``, and the general models that only an evaluation can judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from fakescan.cli.exits import say
+from fakescan.core.options import ScanOptions
+from fakescan.core.records import Scan
+from fakescan.errors import ConfigError
+from fakescan.protocols import Draws, Engine
+
+if TYPE_CHECKING:
+    from fakescan_trainer.evaluate.samples import TestSet
+
+GENERAL = "transformers"
+"""The engine of general vision-language models."""
+_LOWEST, _HIGHEST = 0.01, 10.0
+_OPEN_ENDED = "there is nothing to draw"
+
+
+def general_engine(options: ScanOptions) -> Engine:
+    """Load a general vision-language model.
+
+    Args:
+        options: its folder as ``model``, device and number format.
+
+    Raises:
+        ConfigError: no model is named.
+        ModelError: it is no such model, or damaged.
+    """
+    if options.model is None:
+        raise ConfigError(
+            [f"--engine {GENERAL} needs --model: the folder of a general vision-language model"],
+            "fakescan model download fetches one, for example llava-hf/llava-1.5-7b-hf",
+        )
+    from fakescan.engines import model_folder
+    from fakescan.engines.device import choose_placement
+    from fakescan.engines.general import GeneralEngine
+
+    placement = choose_placement(options.device, options.dtype.value)
+    return GeneralEngine(model_folder(options.model), placement, options.seed, batch_size=options.batch_size or 1)
+
+
+def checked_temperatures(rounds: int | None, temperatures: Sequence[float] | None) -> tuple[float, ...]:
+    """The temperatures of the rounds; the paper's where none is given.
+
+    Raises:
+        ConfigError: one is out of bounds, or there are no rounds for them.
+    """
+    if temperatures and not rounds:
+        raise ConfigError(["--temperature without --rounds"], "say with --rounds how often to ask")
+    if wrong := [value for value in temperatures or () if not _LOWEST <= value <= _HIGHEST]:
+        raise ConfigError([f"--temperature {wrong[0]:g} is not from {_LOWEST:g} to {_HIGHEST:g}"], "the paper's is 0.2")
+    return tuple(dict.fromkeys(temperatures or (0.2,)))
+
+
+def rounds_of(
+    engine: Engine, scan: Callable[..., Scan], found: TestSet, rounds: int, temperatures: Sequence[float], seed: int
+) -> tuple[dict[str, Any], Scan]:
+    """Scan the same images several times at each temperature.
+
+    Args:
+        engine: what is asked.
+        scan: scans files with it.
+        found: the test set.
+        rounds: how often at each temperature, two or more.
+        temperatures: above 0.
+        seed: of the first round; the next one's is one more.
+
+    Returns:
+        The figures, and the first round's scan at the first temperature.
+
+    Raises:
+        ConfigError: the engine draws no text.
+    """
+    from fakescan_trainer.evaluate.answers import from_scan
+    from fakescan_trainer.evaluate.consistency import measure
+
+    if not isinstance(engine, Draws):
+        raise ConfigError([f"--rounds: with the engine {engine.identity.engine} {_OPEN_ENDED}"], "leave --rounds out")
+    files = [sample.file for sample in found.samples]
+    joined: dict[float, list[Any]] = {}
+    first: Scan | None = None
+    for temperature in temperatures:
+        for number in range(rounds):
+            say(f"temperature {temperature:g}, round {number} of {rounds - 1}")
+            engine.draw(seed + number, temperature)
+            # Folders of their own: answers of another round are not this one's.
+            with TemporaryDirectory(prefix="fakescan-") as folder:
+                done = scan(files, run_dir=str(Path(folder) / "run"), resume=False)
+            first = first or done
+            joined.setdefault(temperature, []).append(from_scan(found.samples, done))
+    assert first is not None  # noqa: S101 -- one temperature at least; for the type checker
+    return measure(joined), first
