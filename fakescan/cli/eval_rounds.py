@@ -91,7 +91,7 @@ def rounds_of(
             engine.draw(seed + number, temperature)
             # Folders of their own: answers of another round are not this one's.
             with TemporaryDirectory(prefix="fakescan-") as folder:
-                done = scan(files, run_dir=str(Path(folder) / "run"), resume=False)
+                done = scan(files, run_dir=str(Path(folder) / "run"), resume=False, cache=False)
             first = first or done
             joined.setdefault(temperature, []).append(from_scan(found.samples, done))
     assert first is not None  # noqa: S101 -- one temperature at least; for the type checker
