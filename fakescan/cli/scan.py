@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -27,9 +27,11 @@ from fakescan.core.schema import scan_to_json
 from fakescan.desk.redact import SHARE
 from fakescan.engines import model_folder
 from fakescan.errors import InputError, ReportError
-from fakescan.pipeline import FinishedRun, run_scan
 from fakescan.reports.judgement import Judgement
 from fakescan.reports.terminal import print_paths, print_summary
+
+if TYPE_CHECKING:
+    from fakescan.pipeline import FinishedRun
 
 
 def scan(
@@ -94,6 +96,8 @@ def scan(
 
     Example: [bold]fakescan scan photos -o report.html -o report.json[/bold]
     """
+    from fakescan.pipeline import run_scan  # --help need not wait for it
+
     options = _options(ctx.params, config)
     targets = targets_of(options.outputs, json=json)
     check = read_check(options.gate, options.baseline, options.relative_to)

@@ -284,7 +284,7 @@ def test_a_resumed_run_with_other_settings_says_so(recipe: dict[str, Any]) -> No
 def test_bfloat16_is_tried_elsewhere_before_it_can_kill(
     recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fakescan_trainer.loop.bfloat16_works_on_cpu", lambda: False)
+    monkeypatch.setattr("fakescan_trainer.processes.bfloat16_works_on_cpu", lambda: False)
     recipe["run"]["precision"] = "bf16"
     if torch.cuda.is_available():
         pytest.skip("bfloat16 is only refused on CPUs")
