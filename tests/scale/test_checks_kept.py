@@ -27,7 +27,7 @@ CHECKS: dict[str, Any] = {"stability": 2, "audit": True}
 
 @pytest.fixture(scope="module")
 def engine(tiny_model: Path) -> Any:
-    return fakescan.load_engine(model=str(tiny_model), device="cpu", batch_size=2)
+    return fakescan.load_engine(model=str(tiny_model), device="cpu", batch_size=1)  # looks at two at once
 
 
 @pytest.fixture

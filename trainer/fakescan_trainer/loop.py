@@ -29,7 +29,7 @@ from fakescan_trainer.evaluate.validation import evaluate, triage_scores
 from fakescan_trainer.export import export_checkpoint, finish
 from fakescan_trainer.facts import facts_of
 from fakescan_trainer.materials import Materials, gather
-from fakescan_trainer.memory import give_back_at_once
+from fakescan_trainer.memory import checkpoint_activations, give_back_at_once
 from fakescan_trainer.network import ForensicNetwork
 from fakescan_trainer.out_of_fold import OutOfFold
 from fakescan_trainer.processes import (
@@ -102,8 +102,7 @@ class Trainer:
         if config.model.quantise != "none":
             quantise_language(llava, config.model.quantise, config.run.precision, self.accelerator.device)
         if config.run.gradient_checkpointing:
-            # The reentrant kind gives no gradient to what follows an input without one, such as a frozen embedding.
-            llava.gradient_checkpointing_enable({"use_reentrant": False})
+            checkpoint_activations(llava)
         self.network = ForensicNetwork(llava, config, self.anchors).to(self.accelerator.device)
         self.wrapped: Any = None
         self._standardise()
