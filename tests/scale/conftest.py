@@ -21,7 +21,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     llava = load_base(make_base(folder / "base"), projector_pooling=2)
     add_lora(llava, LoraSettings(4, 8.0))
-    save_adapter(folder, llava)
+    save_adapter(folder, llava.state_dict())
     record = Calibration(2.0, 0.1, 0.5, (0.4, 0.6), "no data: for tests", {"auc": 0.5})
     info = CheckpointInfo(
         "tiny", "base", "tiny base", "chatml", Preprocessing(32, ("square",)), 2, LoraSettings(4, 8.0), 10.0,
