@@ -204,6 +204,7 @@ def evaluate(
         refuse_unused(ctx.params, "--report" if report else "--scores", both=bool(report and scores))
     others = [read_document(place) for place in beside or ()]
     found = wanted.read()
+    marks = _marks(ratings, found) if ratings else None
     moved: dict[str, Any] | None = None
     steady: dict[str, Any] | None = None
     if scores:
@@ -221,7 +222,6 @@ def evaluate(
         joined, detector = joined_scan(found, cast(Scan, scan), name)
         if robustness and run:
             moved = _moved(run, joined)
-    marks = _marks(ratings, found) if ratings else None
     document = _document(
         found, joined, settings, detector, encoder, robustness=moved, consistency=steady, human=marks
     )  # fmt: skip

@@ -3,8 +3,8 @@
     python -m tests.support.chat_server MODEL_FOLDER [--no-logprobs] [--fail-first N] [--key KEY] [--say R,G,B=TEXT ...]
 
 It prints its port, and ends when its stdin does. The model runs as in ``fakescan.engines.plain``: same chat template,
-same picture preparation, greedy. ``--fail-first`` answers the first N completions with status 503. ``--say`` puts a text
-in the place of the model's for pictures that start with this colour; ``--no-begun`` refuses to go on with a
+same picture preparation, greedy. ``--fail-first`` answers the first N completions with status 503. ``--say`` puts a
+text in the place of the model's for pictures that start with this colour; ``--no-begun`` refuses to go on with a
 begun answer.
 """
 
