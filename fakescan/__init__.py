@@ -17,9 +17,7 @@ Nothing here writes to a terminal, and torch is imported only when the first pic
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -227,8 +225,9 @@ def engine_of(options: ScanOptions) -> Engine:
         options: what to scan, and how.
     """
     from fakescan import engines
+    from fakescan.engines.quiet import no_bars
 
-    with _no_bars():
+    with no_bars():
         return engines.load(
             options.engine,
             model=options.model,
@@ -241,28 +240,6 @@ def engine_of(options: ScanOptions) -> Engine:
             calibration=options.calibration,
             base_url=options.base_url,
         )
-
-
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """While it lasts, transformers draws no progress bars: whoever called decides what a terminal shows."""
-    # The variable counts where transformers is yet to be imported, its own switch where it is already there.
-    variable = "HF_HUB_DISABLE_PROGRESS_BARS"
-    before = os.environ.get(variable)
-    logging: Any = sys.modules.get("transformers.utils.logging")
-    shown = logging is not None and logging.is_progress_bar_enabled()
-    os.environ[variable] = "1"
-    if shown:
-        logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[variable]
-        else:
-            os.environ[variable] = before
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _options(paths: Paths, settings: Settings) -> ScanOptions:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-import fakescan
 from fakescan.cli import scan_options as flag
 from fakescan.cli.console import Watch
 from fakescan.cli.eval_read import (
@@ -23,13 +22,13 @@ from fakescan.cli.eval_read import (
     seed_of,
     threshold_of,
 )
-from fakescan.cli.eval_rounds import GENERAL, checked_temperatures, general_engine, rounds_of
+from fakescan.cli.eval_rounds import checked_temperatures, engine_for, rounds_of
 from fakescan.cli.exits import CLEAN, INCOMPLETE, INTERRUPTED, say, shell_line
 from fakescan.cli.settings import resolve
+from fakescan.core.addresses import without_secrets
 from fakescan.core.options import OPTION_NAMES, Decode, FailOn, Reasoning, ScanOptions, ScoreChoice
 from fakescan.core.policy import Policy
 from fakescan.core.records import Scan, ScoreKind
-from fakescan.engines import model_folder
 from fakescan.errors import ConfigError, DataError
 from fakescan.pipeline import run_scan
 from fakescan.reports.evaluation.write import json_text, parse_target, write
@@ -167,6 +166,7 @@ def evaluate(
     device: flag.Device = None,
     dtype: flag.DTypeFlag = None,
     engine: flag.Engine = None,
+    base_url: flag.BaseUrl = None,
     batch_size: flag.BatchSize = None,
     workers: flag.Workers = None,
     run_dir: flag.RunDirFlag = None,
@@ -204,6 +204,7 @@ def evaluate(
         refuse_unused(ctx.params, "--report" if report else "--scores", both=bool(report and scores))
     others = [read_document(place) for place in beside or ()]
     found = wanted.read()
+    marks = _marks(ratings, found) if ratings else None
     moved: dict[str, Any] | None = None
     steady: dict[str, Any] | None = None
     if scores:
@@ -221,7 +222,6 @@ def evaluate(
         joined, detector = joined_scan(found, cast(Scan, scan), name)
         if robustness and run:
             moved = _moved(run, joined)
-    marks = _marks(ratings, found) if ratings else None
     document = _document(
         found, joined, settings, detector, encoder, robustness=moved, consistency=steady, human=marks
     )  # fmt: skip
@@ -244,15 +244,13 @@ class _Run:
         if drawn:
             # The text's own conclusion is what differs from round to round: the paper's way.
             options = replace(options, decode=Decode.FREE, score=ScoreChoice.AFTER, reasoning=Reasoning.ALL)
-        general = options.engine == GENERAL
-        if general:
+        self.engine, text_alone = engine_for(options)
+        if text_alone:
             options, said_reasoning = replace(options, reasoning=Reasoning.ALL), True
-        model_folder(options.model)
-        self.engine = general_engine(options) if general else fakescan.engine_of(options)
         if (options.deciding_score or self.engine.identity.decides) is ScoreKind.AFTER and not said_reasoning:
             options = replace(options, reasoning=Reasoning.ALL)
         self.options, self.quiet = options, quiet
-        self.command = shell_line(["fakescan", *(ctx.obj or [])])
+        self.command = shell_line(["fakescan", *map(without_secrets, ctx.obj or [])])
 
     def scan(self, files: Sequence[Path], **changes: Any) -> Scan:
         """Scan exactly these files."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _HINT = "give a JSON file that `fakescan eval` wrote"
 _MAX_BYTES = 4 * 1024**3
 _OF_A_SCAN = (
-    "model", "calibration", "reasoning", "score", "decode", "policy", "device", "dtype", "engine", "batch_size",
-    "workers", "run_dir", "resume",
+    "model", "calibration", "reasoning", "score", "decode", "policy", "device", "dtype", "engine", "base_url",
+    "batch_size", "workers", "run_dir", "resume",
 )  # fmt: skip
 
 

@@ -1,15 +1,18 @@
-"""``fakescan eval --rounds``, and the general models that only an evaluation can judge."""
+"""``fakescan eval --rounds``, and the models that only an evaluation can judge, by their text alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import fakescan
 from fakescan.cli.exits import say
-from fakescan.core.options import ScanOptions
+from fakescan.core.options import SERVER, Decode, ScanOptions
 from fakescan.core.records import Scan
+from fakescan.engines import model_folder
 from fakescan.errors import ConfigError
 from fakescan.protocols import Draws, Engine
 
@@ -22,27 +25,49 @@ _LOWEST, _HIGHEST = 0.01, 10.0
 _OPEN_ENDED = "there is nothing to draw"
 
 
-def general_engine(options: ScanOptions) -> Engine:
-    """Load a general vision-language model.
+def engine_for(options: ScanOptions) -> tuple[Engine, bool]:
+    """Load what is to be measured.
 
     Args:
-        options: its folder as ``model``, device and number format.
+        options: engine, model, device and so on.
+
+    Returns:
+        The engine, and whether it gives text alone, no probabilities.
 
     Raises:
-        ConfigError: no model is named.
-        ModelError: it is no such model, or damaged.
+        ConfigError: the engine needs a model and none is named.
+        ModelError: it is no such model, or damaged, or its server cannot be asked.
     """
+    if options.engine == GENERAL:
+        return _general(options), True
+    if options.engine == SERVER:
+        from fakescan.engines.openai import OpenAiEngine, ServerOptions
+
+        drawn = options.decode is Decode.FREE
+        server = ServerOptions(options.base_url or "", options.model, free=drawn, seed=options.seed, text_will_do=True)
+        if options.batch_size:
+            server = replace(server, batch_size=options.batch_size)
+        asked = OpenAiEngine(server)
+        if asked.text_alone:
+            say("the server gives no logprobs: its answers are judged by their text alone")
+        return asked, asked.text_alone
+    model_folder(options.model)
+    return fakescan.engine_of(options), False
+
+
+def _general(options: ScanOptions) -> Engine:
     if options.model is None:
         raise ConfigError(
             [f"--engine {GENERAL} needs --model: the folder of a general vision-language model"],
             "fakescan model download fetches one, for example llava-hf/llava-1.5-7b-hf",
         )
-    from fakescan.engines import model_folder
     from fakescan.engines.device import choose_placement
     from fakescan.engines.general import GeneralEngine
+    from fakescan.engines.quiet import no_bars
 
     placement = choose_placement(options.device, options.dtype.value)
-    return GeneralEngine(model_folder(options.model), placement, options.seed, batch_size=options.batch_size or 1)
+    with no_bars():
+        return GeneralEngine(model_folder(options.model), placement, options.seed, batch_size=options.batch_size or 1)
 
 
 def checked_temperatures(rounds: int | None, temperatures: Sequence[float] | None) -> tuple[float, ...]:

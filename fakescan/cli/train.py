@@ -65,6 +65,15 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print text, token ids and loss mask of one sample of each kind.")
     ] = False,
+    ablation: Annotated[
+        str | None,
+        typer.Option(
+            "--ablation",
+            metavar="NAME",
+            help="Leave a part out, as in the paper's Tables 4 to 6, into a folder of its own (run.out-NAME): "
+            "no-reasoning, no-facl, no-cpm, lm-only, projector-only, language-only.",
+        ),
+    ] = None,
     launch_file: Annotated[
         str | None,
         typer.Option(
@@ -93,7 +102,7 @@ def train(
     from fakescan_trainer.recipes import recipe_path
     from fakescan_trainer.state import refuse_taken
 
-    recipe = load_config(recipe_path(config), overrides or [])
+    recipe = load_config(recipe_path(config), overrides or [], ablation=ablation)
     if not dry_run:
         refuse_taken(Path(recipe.run.out), resume=resume)
     from fakescan_trainer.materials import gather

@@ -130,6 +130,20 @@ def parse_answer(text: str) -> tuple[StageReasoning, ...]:
     return tuple(found.get(stage, StageReasoning(stage, "", complete=False)) for stage in Stage)
 
 
+def parse_free_answer(text: str) -> tuple[StageReasoning, ...]:
+    """An answer's stages, as ``parse_answer`` splits it; one without any tags is a conclusion as a whole.
+
+    Args:
+        text: what a model wrote that never learned the tags.
+    """
+    stages = parse_answer(text)
+    if any(stage.text for stage in stages):
+        return stages
+    return tuple(
+        StageReasoning(stage, text if stage is Stage.CONCLUSION else "", stage is Stage.CONCLUSION) for stage in Stage
+    )
+
+
 _VERDICT = re.compile(r"\bthis image is (real|fake)\b", re.IGNORECASE)
 
 

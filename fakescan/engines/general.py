@@ -17,28 +17,25 @@ from typing import Any, cast
 import torch
 from PIL import Image
 
-from fakescan.core.answer import parse_answer
+from fakescan.core.answer import parse_free_answer
 from fakescan.core.records import (
     Calibration,
     Failure,
     ModelIdentity,
     Prediction,
     ScoreKind,
-    Stage,
-    StageReasoning,
 )
 from fakescan.engines.device import Placement
 from fakescan.errors import ModelError
 from fakescan.model.checkpoints.files import one_line_reason, weight_files
 from fakescan.model.checkpoints.ours import file_sha256
-from fakescan.model.prompt import QUESTION
+from fakescan.model.prompt import QUESTION, ZERO_SHOT
 from fakescan.protocols import RgbImage
 
 NAME = "transformers"
 """Of the engine."""
 LIMIT_TOKENS = 512
 """The authors' max_new_tokens."""
-PROMPT = "paper question, zero-shot"
 
 
 @dataclass
@@ -93,7 +90,7 @@ class GeneralEngine:
         """Which model."""
         return ModelIdentity(
             name=self.folder.resolve().name, base_model=type(self._model).__name__, adapter=None,
-            weights_sha256=self._digest, prompt_version=PROMPT, dtype=self.placement.dtype_name,
+            weights_sha256=self._digest, prompt_version=ZERO_SHOT, dtype=self.placement.dtype_name,
             device=str(self.placement.device), engine=NAME, decides=ScoreKind.AFTER,
         )  # fmt: skip
 
@@ -128,7 +125,7 @@ class GeneralEngine:
         new = _new_tokens(made[0], given["input_ids"][0])
         text = self._tokenizer.decode(new, skip_special_tokens=True).strip()
         spent = time.perf_counter() - started
-        return Prediction(before=None, after=None, stages=stages_of(text), tokens=len(new), elapsed_s=spent)
+        return Prediction(before=None, after=None, stages=parse_free_answer(text), tokens=len(new), elapsed_s=spent)
 
     @property
     def _tokenizer(self) -> Any:
@@ -140,20 +137,6 @@ class GeneralEngine:
         content = [{"type": "image"}, {"type": "text", "text": QUESTION}]
         turn = [{"role": "user", "content": content}]
         return str(self._processor.apply_chat_template(turn, add_generation_prompt=True, tokenize=False))
-
-
-def stages_of(text: str) -> tuple[StageReasoning, ...]:
-    """An answer's stages; one that has no tags is a conclusion as a whole.
-
-    Args:
-        text: what the model wrote.
-    """
-    stages = parse_answer(text)
-    if any(stage.text for stage in stages):
-        return stages
-    return tuple(
-        StageReasoning(stage, text if stage is Stage.CONCLUSION else "", stage is Stage.CONCLUSION) for stage in Stage
-    )
 
 
 def _new_tokens(made: torch.Tensor, given: torch.Tensor) -> torch.Tensor:

@@ -2,8 +2,9 @@
 
 Two requests an image: the first writes everything up to ``</REASONING>``, the second goes on with the paper's
 conclusion and asks for one token. The difference of the logprobs of "fake" and "real" is that of their logits (both
-lack the same normaliser), which is all that the mapper needs (Eq. 8). Triage is one request. Pictures leave the
-machine for the server that ``--base-url`` names, and for no other.
+lack the same normaliser), which is all that the mapper needs (Eq. 8). Triage is one request. In an evaluation a server
+that gives no logprobs is asked once an image, and its text is all there is. Pictures leave the machine for the server
+that ``--base-url`` names, and for no other.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from typing import Any, cast
 from PIL import Image
 
 from fakescan.core.addresses import without_secrets
-from fakescan.core.answer import LONG_CONCLUSION, SHORT_CONCLUSION, close_tag, open_tag, parse_answer
+from fakescan.core.answer import LONG_CONCLUSION, SHORT_CONCLUSION, close_tag, open_tag, parse_answer, parse_free_answer
 from fakescan.core.records import Calibration, Failure, Label, LogitPair, ModelIdentity, Prediction, ScoreKind, Stage
 from fakescan.errors import ModelError
-from fakescan.model.prompt import PROMPT_VERSION, QUESTION
+from fakescan.model.prompt import PROMPT_VERSION, QUESTION, ZERO_SHOT
 from fakescan.protocols import RgbImage
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
@@ -43,6 +44,8 @@ _MOST_WAIT_S = 20.0
 _TIMEOUT_S = 300.0
 _MAX_ANSWER_BYTES = 16_000_000
 _TRY_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_REFUSED = "server-refused"
+_PROBE = Image.new("RGB", (64, 64), (128, 128, 128))
 _OF_ONE_IMAGE = frozenset({400, 413, 422})
 _NO_LOGPROBS = "the server returns no logprobs, without which there is no score"
 _LOGPROBS_HINT = "start it so that it does: vLLM and SGLang do by default, llama.cpp from version b4000 on"
@@ -64,16 +67,18 @@ class ServerOptions:
     """Of drawn text."""
     first_wait_s: float = _FIRST_WAIT_S
     """Wait before the second try; it doubles with each."""
+    text_will_do: bool = False
+    """Whether a server without logprobs is asked for its text alone, as evaluations do; else it is refused."""
 
 
 class OpenAiEngine:
     """Asks one server."""
 
     def __init__(self, options: ServerOptions) -> None:
-        """Find out what the server runs.
+        """Find out what the server runs, and where text alone will do, whether it gives more than that.
 
         Raises:
-            ModelError: when it cannot be reached or does not know the model.
+            ModelError: when it cannot be reached, refuses every request or does not know the model.
         """
         self._options = options
         self._base_url = options.base_url.rstrip("/")
@@ -86,13 +91,16 @@ class OpenAiEngine:
         if name is None:
             raise ModelError("the server lists no model", "name one with --model")
         self._model = name
+        self.text_alone = options.text_will_do and not self._gives_logprobs()
+        """Whether there are no probabilities, only words."""
 
     @property
     def identity(self) -> ModelIdentity:
         """What the server says of its model; nobody can tell which weights those are."""
+        prompt = ZERO_SHOT if self.text_alone else PROMPT_VERSION
         return ModelIdentity(
             name=self._model, base_model="unknown (behind a server)", adapter=None, weights_sha256="",
-            prompt_version=PROMPT_VERSION, dtype="unknown", device=f"server {without_secrets(self._base_url)}",
+            prompt_version=prompt, dtype="unknown", device=f"server {without_secrets(self._base_url)}",
             engine="openai", decides=ScoreKind.AFTER,
         )  # fmt: skip
 
@@ -119,11 +127,16 @@ class OpenAiEngine:
         started = time.perf_counter()
         question = _question(cast(Image.Image, image.image))
         try:
+            if self.text_alone:
+                text, tokens = self._written(question)
+                spent = time.perf_counter() - started
+                return Prediction(None, None, stages=parse_free_answer(text), tokens=tokens, elapsed_s=spent)
             if not reasoning:
                 pair = self._scored(question, f"{open_tag(Stage.CONCLUSION)} {SHORT_CONCLUSION}", 0)
                 return Prediction(before=pair, after=None, elapsed_s=time.perf_counter() - started)
-            text, tokens = self._written(question)
-            start = f"{text}\n{open_tag(Stage.CONCLUSION)} {LONG_CONCLUSION}"
+            end = close_tag(Stage.REASONING)
+            text, tokens = self._written(question, end)
+            start = f"{text.removesuffix(end).rstrip()} {end}\n{open_tag(Stage.CONCLUSION)} {LONG_CONCLUSION}"
             pair = self._scored(question, start, tokens)
         except _OneImageError as fault:
             return Failure("infer", fault.code, fault.message, "look at the server's log, and scan it again")
@@ -132,14 +145,34 @@ class OpenAiEngine:
         spent = time.perf_counter() - started
         return Prediction(before=None, after=pair, stages=parse_answer(whole), tokens=tokens, elapsed_s=spent)
 
-    def _written(self, question: Mapping[str, Any]) -> tuple[str, int]:
-        """What the model writes up to the end of its reasoning, and how many tokens that took."""
-        end = close_tag(Stage.REASONING)
-        answer = self._asked("/chat/completions", self._request([question], max_tokens=_MAX_TOKENS, stop=[end]))
-        text = str(_choice(answer).get("message", {}).get("content") or "").removesuffix(end).rstrip()
+    def _gives_logprobs(self) -> bool:
+        """Ask once about a grey picture: one answer for the whole run, so that no two images are judged differently.
+
+        A server that refuses to go on with a begun answer gives no logprobs of the two words either.
+
+        Raises:
+            ModelError: it refuses every request, or goes on failing.
+        """
+        try:
+            self._scored(_question(_PROBE), f"{open_tag(Stage.CONCLUSION)} {SHORT_CONCLUSION}", 0)
+        except _NoLogprobsError:
+            return False
+        except _OneImageError as fault:
+            if fault.code == _REFUSED:
+                return False
+            where = without_secrets(self._base_url)
+            raise ModelError(f"{where}: {fault.message}", "check the server, and try again") from None
+        return True
+
+    def _written(self, question: Mapping[str, Any], end: str | None = None) -> tuple[str, int]:
+        """What the model writes, up to the end if one is given, and how many tokens that took."""
+        stop = {} if end is None else {"stop": [end]}
+        answer = self._asked("/chat/completions", self._request([question], max_tokens=_MAX_TOKENS, **stop))
+        message = _choice(answer).get("message")
+        text = str(message.get("content") or "") if isinstance(message, dict) else ""
         usage = answer.get("usage")
         counted = usage.get("completion_tokens") if isinstance(usage, dict) else None
-        return f"{text} {end}", counted if isinstance(counted, int) else 0
+        return text, counted if isinstance(counted, int) else 0
 
     def _scored(self, question: Mapping[str, Any], start: str, index: int) -> LogitPair | None:
         """The logprobs of the two words that may follow the start of an answer."""
@@ -192,6 +225,10 @@ class OpenAiEngine:
         return content
 
 
+class _NoLogprobsError(ModelError):
+    """An answer without logprobs."""
+
+
 class _OneImageError(Exception):
     """A request that came to nothing."""
 
@@ -236,13 +273,13 @@ def _pair(choice: Mapping[str, Any], index: int) -> LogitPair | None:
     """The two words' logprobs; None where neither is among the likeliest tokens.
 
     Raises:
-        ModelError: when there are no logprobs at all.
+        _NoLogprobsError: when there are none at all.
     """
     logprobs = choice.get("logprobs")
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
     likely = content[0].get("top_logprobs") if isinstance(content, list) and content else None
     if not isinstance(likely, list) or not likely:
-        raise ModelError(_NO_LOGPROBS, _LOGPROBS_HINT)
+        raise _NoLogprobsError(_NO_LOGPROBS, _LOGPROBS_HINT)
     found: dict[str, float] = {}
     values = []
     for item in likely:
@@ -267,7 +304,7 @@ def _names(answer: Mapping[str, Any]) -> list[str]:
 
 def _refusal(status: int, *, about_image: bool) -> Exception:
     if about_image and status in _OF_ONE_IMAGE:
-        return _OneImageError("server-refused", f"the server refused the picture (status {status})")
+        return _OneImageError(_REFUSED, f"the server refused the picture (status {status})")
     hints = {
         401: f"set {API_KEY_VARIABLE}",
         403: f"set {API_KEY_VARIABLE}",

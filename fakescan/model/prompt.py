@@ -29,6 +29,9 @@ QUESTION = (
 )
 """The Forgery Detection and Reasoning Prompt, word for word (paper Figure 3)."""
 
+ZERO_SHOT = "paper question, zero-shot"
+"""In the place of the prompt's version: a general model is asked the question alone, and forced to nothing."""
+
 CAPTION_QUESTION = "Please describe the image."
 """Question of the caption-alignment stage."""
 

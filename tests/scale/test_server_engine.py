@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.support.pictures import png
 
@@ -122,6 +123,53 @@ def test_a_server_that_goes_on_failing_costs_pictures_and_a_key_is_sent(reposito
         assert "OPENAI_API_KEY" in refused["hint"]
         assert len(asked(repository, address, reasoning=False, OPENAI_API_KEY="k-hunter2")["found"]) == 3
     assert "cannot be reached" in asked(repository, address, reasoning=False)["error"]
+
+
+_SAID = {
+    "real/0": ((9, 9, 200), "It looks like a photograph. This image is real."),
+    "real/1": ((9, 9, 220), "<REASONING> Odd. </REASONING> <CONCLUSION> This image is fake. </CONCLUSION>"),
+    "fake/0": ((200, 9, 9), "I'm sorry, I cannot help with that."),
+    "fake/1": ((220, 9, 9), "A red square on a wall."),
+    "fake/2": ((240, 9, 9), "This image is fake."),
+}
+
+
+@pytest.mark.parametrize("flag", ["--no-logprobs", "--no-begun"])
+def test_an_evaluation_judges_a_server_without_logprobs_by_its_text(
+    repository: Path, tiny_model: Path, tmp_path: Path, flag: str
+) -> None:
+    for name, (colour, _) in _SAID.items():
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 32), colour).save(tmp_path / "set" / f"{name}.png")
+    said = [f"--say={','.join(map(str, colour))}={text}" for colour, text in _SAID.values()]
+    with served(repository, tiny_model, flag, *said) as address:
+        words = ["set", "--engine", "openai", "--base-url", address.replace("http://", "http://me:hunter2@")]
+        at = {**os.environ, "PYTHONPATH": os.pathsep.join([str(repository), *sys.path])}
+
+        def fakescan(command: str, *more: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [sys.executable, "-m", "fakescan", command, *words, *more, "--json"], cwd=tmp_path, env=at,
+                timeout=300, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+
+        # Whatever text is asked for: there is nothing else.
+        done = fakescan("eval", "--bootstrap", "0", "--reasoning", "none")
+        scanned = fakescan("scan")
+    assert done.returncode == 3, done.stderr
+    assert "judged by their text alone" in done.stderr
+    found = json.loads(done.stdout)
+    assert (found["by_text"]["refused"], found["by_text"]["unparsable"]) == (1, 1)
+    assert (found["overall"]["real_accuracy"], found["overall"]["fake_accuracy"]) == (1 / 2, 1 / 3)
+    assert {error["path"]: error["code"] for error in found["errors"]} == {
+        "fake/0.png": "refused", "fake/1.png": "unparsable"
+    }  # fmt: skip
+    assert "hunter2" not in done.stdout + done.stderr
+    if flag == "--no-logprobs":
+        assert scanned.returncode == 2
+        assert "no logprobs" in scanned.stderr
+    else:
+        assert scanned.returncode == 3
+        assert {row["error"]["code"] for row in json.loads(scanned.stdout)["results"]} == {"server-refused"}
 
 
 @pytest.mark.parametrize("reasoning", ["all", "flagged", "none"])

@@ -1,9 +1,11 @@
 """A server of its own process that speaks OpenAI's chat completions with logprobs over the tests' tiny model.
 
-    python -m tests.support.chat_server MODEL_FOLDER [--no-logprobs] [--fail-first N] [--key KEY]
+    python -m tests.support.chat_server MODEL_FOLDER [--no-logprobs] [--fail-first N] [--key KEY] [--say R,G,B=TEXT ...]
 
 It prints its port, and ends when its stdin does. The model runs as in ``fakescan.engines.plain``: same chat template,
-same picture preparation, greedy. ``--fail-first`` answers the first N completions with status 503.
+same picture preparation, greedy. ``--fail-first`` answers the first N completions with status 503. ``--say`` puts a
+text in the place of the model's for pictures that start with this colour; ``--no-begun`` refuses to go on with a
+begun answer.
 """
 
 from __future__ import annotations
@@ -32,9 +34,10 @@ from fakescan.model.images import stacked, views_of
 class Chat:
     """Answers one request after the other."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, said: dict[Any, str] | None = None) -> None:
         self.engine = PlainEngine(load_any(folder), choose_placement("cpu", "float32"), EngineOptions())
         self.lock = threading.Lock()
+        self.said = said or {}
 
     @torch.inference_mode()
     def answer(self, asked: dict[str, Any], *, logprobs: bool) -> dict[str, Any]:
@@ -46,6 +49,8 @@ class Chat:
         address = question["content"][0]["image_url"]["url"].removeprefix("data:image/png;base64,")
         image = Image.open(io.BytesIO(base64.b64decode(address))).convert("RGB")
         start = begun[0]["content"] if begun else ""
+        if not begun and (said := self.said.get(image.getpixel((0, 0)))) is not None:
+            return {"choices": [{"index": 0, "message": {"role": "assistant", "content": said}}]}
         assert bool(begun) == bool(asked.get("continue_final_message"))
         engine, tokenizer = self.engine, self.engine.tokenizer
         sequences = Sequences(engine.llava, 1)
@@ -85,8 +90,11 @@ def main() -> None:
     parser.add_argument("--no-logprobs", action="store_true")
     parser.add_argument("--fail-first", type=int, default=0)
     parser.add_argument("--key", default="")
+    parser.add_argument("--say", action="append", default=[])
+    parser.add_argument("--no-begun", action="store_true")
     asked = parser.parse_args()
-    chat = Chat(asked.folder)
+    said = [text.partition("=") for text in asked.say]
+    chat = Chat(asked.folder, {tuple(map(int, colour.split(","))): text for colour, _, text in said})
     failing = [503] * asked.fail_first
 
     class Handler(BaseHTTPRequestHandler):
@@ -94,13 +102,15 @@ def main() -> None:
             self.tell(200, {"data": [{"id": "tiny"}]})
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if asked.key and self.headers["Authorization"] != f"Bearer {asked.key}":
                 self.tell(401, {})
             elif failing:
                 self.tell(failing.pop(), {})
+            elif asked.no_begun and "continue_final_message" in body:
+                self.tell(400, {"error": {"message": "Unrecognized request argument"}})
             else:
-                self.tell(200, chat.answer(json.loads(body), logprobs=not asked.no_logprobs))
+                self.tell(200, chat.answer(body, logprobs=not asked.no_logprobs))
 
         def tell(self, status: int, content: dict[str, Any]) -> None:
             data = json.dumps(content).encode()

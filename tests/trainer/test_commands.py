@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from fakescan.cli.app import run
 from fakescan.cli.train import _stoppable
+from fakescan_trainer.ablations import ABLATIONS
+from fakescan_trainer.loading import load_config
 
 RECIPE = """
 [model]
@@ -152,3 +157,32 @@ def test_a_recipe_that_is_none(tmp_path: Path, content: bytes, capsys: pytest.Ca
     (tmp_path / "r.toml").write_bytes(content)
     assert run(["train", str(tmp_path / "r.toml")]) == 2
     assert "internal error" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_an_ablation_is_one_command(recipe_file: Path, name: str) -> None:
+    assert run(["train", str(recipe_file), "--ablation", name]) == 0
+    folder = recipe_file.parent / f"run-{name}"
+    assert (folder / "checkpoint" / "adapter.safetensors").is_file()
+    with (folder / "metrics.csv").open(encoding="utf-8", newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["stage"] == "joint"]
+    there = {row["name"] for row in rows}
+    assert ("facl" in there) is (name not in {"no-reasoning", "no-facl", "lm-only"})
+    # The mapper's loss is told even where nothing is trained by it.
+    loss = json.loads((folder / "config.json").read_text("utf-8"))["loss"]
+    assert (loss["cpm"] > 0 and loss["cpm_short"] > 0) is (name not in {"no-cpm", "lm-only"})
+    assert ("lm_full" in there) is (name != "no-reasoning")
+
+
+def test_an_ablation_changes_only_what_it_says(recipe_file: Path) -> None:
+    whole = asdict(load_config(recipe_file))
+    alone = asdict(load_config(recipe_file, ablation="projector-only"))
+    assert alone["model"].pop("train") == ("projector",)
+    assert whole["model"].pop("train") == ("projector", "language")
+    assert alone["run"].pop("out") == whole["run"].pop("out") + "-projector-only"
+    assert alone == whole
+
+
+def test_an_unknown_ablation_is_told(recipe_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", str(recipe_file), "--ablation", "no-fcl"]) == 2
+    assert "did you mean no-facl" in capsys.readouterr().err

@@ -12,11 +12,17 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from fakescan.engines import EMBEDDED, model_folder
 from fakescan.errors import ConfigError
 from fakescan.model.prompt import TEMPLATES
+from fakescan_trainer.ablations import ablated
 from fakescan_trainer.config import TrainConfig
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+def load_config(path: Path, overrides: Sequence[str] = (), *, ablation: str | None = None) -> TrainConfig:
     """Read a recipe and apply ``section.key=value`` overrides (values in TOML syntax; bare words are strings).
+
+    Args:
+        path: of the recipe.
+        overrides: changes, in their order.
+        ablation: what to leave out after that; one of ``ABLATIONS``.
 
     Raises:
         ConfigError: every fault of the file and of the overrides.
@@ -31,6 +37,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         _override(data, item, faults)
     config = build(TrainConfig, data, "", faults)
     if config is not None:
+        config = ablated(config, ablation) if ablation else config
         faults += contradictions(config)
     if faults or config is None:
         raise ConfigError(faults, f"mend {path}")

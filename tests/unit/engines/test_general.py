@@ -8,9 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from fakescan.core.answer import parse_free_answer
 from fakescan.core.records import Prediction, Stage
 from fakescan.engines.device import choose_placement
-from fakescan.engines.general import GeneralEngine, stages_of
+from fakescan.engines.general import GeneralEngine
 from fakescan.errors import ModelError
 from tests.support.rivals import FAMILIES
 
@@ -48,11 +49,11 @@ def test_a_family_answers(family: str, tmp_path: Path) -> None:
 
 
 def test_an_answer_without_tags_is_a_conclusion() -> None:
-    plain = {stage.stage: stage for stage in stages_of("This image is fake.")}
+    plain = {stage.stage: stage for stage in parse_free_answer("This image is fake.")}
     assert plain[Stage.CONCLUSION].text == "This image is fake."
     assert plain[Stage.CONCLUSION].complete
     assert plain[Stage.REASONING].text == ""
-    tagged = stages_of("<REASONING> Odd. </REASONING><CONCLUSION> This image is fake. </CONCLUSION>")
+    tagged = parse_free_answer("<REASONING> Odd. </REASONING><CONCLUSION> This image is fake. </CONCLUSION>")
     assert [stage.text for stage in tagged] == ["", "", "Odd.", "This image is fake."]
 
 

@@ -1,0 +1,67 @@
+"""The paper's ablations (Tables 4, 5 and 6) as changes of any recipe: what is left out, everything else the same."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import replace
+
+from fakescan.errors import ConfigError
+from fakescan_trainer.config import Trainable, TrainConfig
+
+
+def _no_reasoning(config: TrainConfig) -> TrainConfig:
+    # The same number of rows a batch, with the conclusion alone; without texts there is nothing to align images with.
+    stages = [
+        replace(stage, full=0, short=stage.full + stage.short) if stage.task == "joint" else stage
+        for stage in config.stages
+    ]
+    return replace(config, stages=tuple(stages), loss=replace(config.loss, facl=0.0))
+
+
+def _no_facl(config: TrainConfig) -> TrainConfig:
+    return replace(config, loss=replace(config.loss, facl=0.0))
+
+
+def _no_cpm(config: TrainConfig) -> TrainConfig:
+    return replace(config, loss=replace(config.loss, cpm=0.0, cpm_short=0.0))
+
+
+def _only(part: Trainable) -> Callable[[TrainConfig], TrainConfig]:
+    def change(config: TrainConfig) -> TrainConfig:
+        stages = [replace(stage, train=()) if stage.task == "joint" else stage for stage in config.stages]
+        return replace(config, stages=tuple(stages), model=replace(config.model, train=(part,)))
+
+    return change
+
+
+ABLATIONS: dict[str, Callable[[TrainConfig], TrainConfig]] = {
+    "no-reasoning": _no_reasoning,
+    "no-facl": _no_facl,
+    "no-cpm": _no_cpm,
+    "lm-only": lambda config: _no_cpm(_no_facl(config)),
+    "projector-only": _only("projector"),
+    "language-only": _only("language"),
+}
+"""Table 4: no-reasoning. Table 5: no-facl, no-cpm, lm-only. Table 6: projector-only, language-only. The
+tables' remaining row is the recipe itself."""
+
+
+def ablated(config: TrainConfig, name: str) -> TrainConfig:
+    """A recipe with something left out, and a run's folder of its own: the recipe's, a hyphen, the name.
+
+    Args:
+        config: the whole recipe.
+        name: one of ``ABLATIONS``.
+
+    Raises:
+        ConfigError: there is no ablation of that name.
+    """
+    if name not in ABLATIONS:
+        near = difflib.get_close_matches(name, ABLATIONS)
+        raise ConfigError(
+            [f"--ablation: {name!r} is unknown"],
+            f"did you mean {near[0]}?" if near else f"there are: {', '.join(ABLATIONS)}",
+        )
+    changed = ABLATIONS[name](config)
+    return replace(changed, run=replace(changed.run, out=f"{changed.run.out}-{name}"))
