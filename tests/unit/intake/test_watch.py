@@ -101,8 +101,6 @@ def test_a_process_that_is_gone_has_used_what_was_seen_last(watch: Watch, proces
 
 
 def test_the_clocks_of_a_real_process_go_on() -> None:
-    import os
-
     def spin(done: Callable[[], bool]) -> None:
         while not done():
             pass
