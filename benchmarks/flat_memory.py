@@ -4,7 +4,9 @@
 
 Small JPEGs, all different, are drawn into a temporary folder; each scan runs in a process of its own. Without
 ``--model`` a constant score stands in for the model, so that what grows is the host's side alone: decoding, evidence,
-journal, report. The last line is one JSON object: MB by number of files, and the largest over the smallest.
+journal, report. Peaks are those of the process until the last file was done ("scan"), until the run's JSON report was
+written ("report"), and until JSON Lines and CSV were written from it ("others"). The last line is one JSON object: MB
+by phase and number of files, and the largest over the smallest.
 """
 
 from __future__ import annotations
@@ -22,7 +24,11 @@ from PIL import Image
 
 import fakescan
 from fakescan.core.records import Calibration, Failure, LogitPair, ModelIdentity, Prediction, ScoreKind
+from fakescan.observer import Observer
 from fakescan.protocols import Engine, RgbImage
+from fakescan.reports.write import write_report
+
+PHASES = ("scan", "report", "others")
 
 
 class ConstantEngine:
@@ -60,11 +66,27 @@ def peak_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
 
 
+class Peaks(Observer):
+    """Notes the peak when the last file is done, before any report is begun."""
+
+    def __init__(self) -> None:
+        self.scanning_mb = 0.0
+
+    def caught_up(self, done: int, total: int) -> None:
+        """Called after each batch."""
+        self.scanning_mb = peak_mb()
+
+
 def scan(folder: Path, model: str | None) -> None:
-    """Scan one folder and print the peak."""
+    """Scan one folder and print the peaks: of the scan, of its JSON report too, and of a JSON Lines and a CSV file."""
     engine: Engine = fakescan.load_engine(model=model) if model else ConstantEngine()
-    run = fakescan.run_scan(folder, engine=engine, reasoning="none", run_dir=folder.parent / f"run-{folder.name}")
-    print(json.dumps({"files": len(run.results), "mb": round(peak_mb(), 1)}))
+    peaks = Peaks()
+    run_dir = folder.parent / f"run-{folder.name}"
+    run = fakescan.run_scan(folder, engine=engine, reasoning="none", run_dir=run_dir, cache=False, observer=peaks)
+    found = {"files": len(run.results), "scan": peaks.scanning_mb, "report": peak_mb()}
+    for name in ("lines.jsonl", "table.csv"):
+        write_report(run, folder.parent / name)
+    print(json.dumps(found | {"others": peak_mb()}))
 
 
 def main() -> None:
@@ -77,7 +99,7 @@ def main() -> None:
     if args.here:
         scan(args.here, args.model)
         return
-    peaks: dict[str, float] = {}
+    peaks: dict[str, dict[str, float]] = {phase: {} for phase in PHASES}
     for count in map(int, args.files.split(",")):
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / str(count)
@@ -88,9 +110,12 @@ def main() -> None:
                 command + (["--model", args.model] if args.model else []), capture_output=True, text=True, check=True
             )
         found = json.loads(done.stdout.splitlines()[-1])
-        print(f"{found['files']:7d} files {found['mb']:8.1f} MB", file=sys.stderr, flush=True)
-        peaks[str(count)] = found["mb"]
-    print(json.dumps(peaks | {"ratio": round(max(peaks.values()) / min(peaks.values()), 3)}))
+        shown = "  ".join(f"{phase} {found[phase]:7.1f} MB" for phase in PHASES)
+        print(f"{found['files']:7d} files  {shown}", file=sys.stderr, flush=True)
+        for phase in PHASES:
+            peaks[phase][str(count)] = round(found[phase], 1)
+    ratios = {phase: round(max(each.values()) / min(each.values()), 3) for phase, each in peaks.items()}
+    print(json.dumps(peaks | {"ratio": ratios}))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from fakescan.cli.settings import resolve
 from fakescan.core.addresses import without_secrets
 from fakescan.core.options import OPTION_NAMES, SERVER, ScanOptions
 from fakescan.core.records import Failure, Scan
-from fakescan.core.schema import scan_to_json
+from fakescan.core.schema import json_parts
 from fakescan.desk.redact import SHARE
 from fakescan.engines import model_folder
 from fakescan.errors import InputError, ReportError
@@ -157,7 +157,7 @@ def _finish(
             base=check.base,
         )
         if json:
-            sys.stdout.write(scan_to_json(told))
+            sys.stdout.writelines(json_parts(told))
             sys.stdout.flush()
     except ReportError:
         say(f"the results are kept in {run.run_dir.path}")

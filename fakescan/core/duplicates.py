@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Protocol, Self, runtime_checkable
 
 from fakescan.core.records import Assessed, ImageResult, Label, Reason
 
@@ -14,6 +16,8 @@ two different pictures within 23. Copies that were cut by more than the outermos
 
 _BAND_BITS = 16
 _BANDS = 8
+_PLACE_BITS = 40
+_DIGEST_DIGITS = 64
 _MOST_COMPARED = 200
 """In a group of hashes that share a part, each is compared with so many neighbours: no folder makes this quadratic."""
 
@@ -31,6 +35,45 @@ class Cluster:
     """Whether those that were assessed got different labels."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What comparing needs of a result."""
+
+    label: Label | None
+    """Its verdict, None where it failed."""
+    sha256: str
+    """Digest of the file's bytes, possibly empty."""
+    phash: str | None
+    """Perceptual hash of its picture, None where there is none."""
+
+    @classmethod
+    def of(cls, result: ImageResult) -> Self:
+        """The outline of a result.
+
+        Args:
+            result: any.
+        """
+        outcome, record = result.outcome, result.record
+        return cls(outcome.verdict.label if isinstance(outcome, Assessed) else None, record.file.sha256, record.phash)
+
+
+@runtime_checkable
+class Outlined(Protocol):
+    """Results that need not be read to be compared."""
+
+    def outlines(self) -> Iterator[Outline]:
+        """What comparing needs of each."""
+
+
+def outlines_of(results: Iterable[ImageResult]) -> Iterator[Outline]:
+    """What comparing needs of each result.
+
+    Args:
+        results: in any order; those on disk are not read where they tell it by themselves.
+    """
+    return results.outlines() if isinstance(results, Outlined) else map(Outline.of, results)
+
+
 def clusters_of(results: Sequence[ImageResult]) -> tuple[Cluster, ...]:
     """All clusters of a scan, in the order of their first members. Byte-identical files are near-duplicates too.
 
@@ -38,8 +81,8 @@ def clusters_of(results: Sequence[ImageResult]) -> tuple[Cluster, ...]:
         results: every result of the scan, in its order.
     """
     return tuple(
-        Cluster(tuple(results[at].record.file.path for at in members), len(_labels(results, members)) > 1)
-        for members in _groups(results)
+        Cluster(tuple(results[at].record.file.path for at in members), len(labels) > 1)
+        for members, labels in _compared(outlines_of(results))
     )
 
 
@@ -50,14 +93,23 @@ def compared(results: Sequence[ImageResult]) -> tuple[ImageResult, ...]:
         results: every result of the scan, in its order.
     """
     flagged = list(results)
-    for members in _groups(results):
-        labels = _labels(results, members)
+    for at, reason in remarks_on(outlines_of(results)).items():
+        flagged[at] = remarked(flagged[at], reason)
+    return tuple(flagged)
+
+
+def remarks_on(outlines: Iterable[Outline]) -> Mapping[int, Reason]:
+    """The reason that a result gets for its near-duplicates, by its place; those without one are left out.
+
+    Args:
+        outlines: of every result of the scan, in its order.
+    """
+    remarks: dict[int, Reason] = {}
+    for members, labels in _compared(outlines):
         if len(labels) > 1:
             opposite = {Label.FAKE, Label.REAL} <= labels
-            reason = Reason("scan", CONTRADICTS if opposite else DIFFERS, conflict=opposite)
-            for at in members:
-                flagged[at] = _with_reason(flagged[at], reason)
-    return tuple(flagged)
+            remarks |= dict.fromkeys(members, Reason("scan", CONTRADICTS if opposite else DIFFERS, conflict=opposite))
+    return remarks
 
 
 def uncompared(results: Sequence[ImageResult]) -> tuple[ImageResult, ...]:
@@ -77,7 +129,13 @@ def _by_itself(result: ImageResult) -> ImageResult:
     return replace(result, outcome=replace(outcome, verdict=replace(outcome.verdict, reasons=own)))
 
 
-def _with_reason(result: ImageResult, reason: Reason) -> ImageResult:
+def remarked(result: ImageResult, reason: Reason) -> ImageResult:
+    """A result with a reason more, if it has a verdict and not yet that reason.
+
+    Args:
+        result: any.
+        reason: one of those of ``remarks_on``.
+    """
     outcome = result.outcome
     if not isinstance(outcome, Assessed) or reason in outcome.verdict.reasons:
         return result
@@ -88,67 +146,135 @@ def _with_reason(result: ImageResult, reason: Reason) -> ImageResult:
     return replace(result, outcome=replace(outcome, verdict=verdict))
 
 
-def _labels(results: Sequence[ImageResult], members: Iterable[int]) -> set[Label]:
-    outcomes = (results[at].outcome for at in members)
-    return {outcome.verdict.label for outcome in outcomes if isinstance(outcome, Assessed)}
+def _compared(outlines: Iterable[Outline]) -> Iterator[tuple[list[int], set[Label]]]:
+    """Places of the results that belong together, and the labels that they got; each group and all of them in order."""
+    labels: list[Label | None] = []
+
+    def pictures() -> Iterator[tuple[str | None, str | None]]:
+        for outline in outlines:
+            labels.append(outline.label)
+            yield outline.sha256 if outline.label is not None else None, outline.phash
+
+    for members in groups_of(pictures()):
+        yield members, {label for at in members if (label := labels[at]) is not None}
 
 
-def _groups(results: Sequence[ImageResult]) -> list[list[int]]:
-    """Places of the results that belong together, each group and all of them in order."""
-    return groups_of(
-        [
-            (result.record.file.sha256 if isinstance(result.outcome, Assessed) else None, result.record.phash)
-            for result in results
-        ]
-    )
-
-
-def groups_of(pictures: Sequence[tuple[str | None, str | None]]) -> list[list[int]]:
+def groups_of(pictures: Iterable[tuple[str | None, str | None]]) -> list[list[int]]:
     """Places of pictures that are the same or nearly the same, each group of two or more and all of them in order.
+
+    Of each picture some hundred bytes are held at most, and none of them once this has returned.
 
     Args:
         pictures: digest of the bytes and perceptual hash of each; None or empty where there is none.
     """
-    parent = list(range(len(pictures)))
+    # A digest or hash and the place in one number: sorted, equal ones stand side by side, and no table is needed.
+    by_bytes: list[int] = []
+    by_hash: list[int] = []
+    odd: dict[str, list[int]] = {}
+    count = 0
+    for at, (sha256, phash) in enumerate(pictures):
+        count += 1
+        digest, number = _digest(sha256), _number(phash)
+        if digest is not None:
+            by_bytes.append(digest << _PLACE_BITS | at)
+        elif sha256:
+            odd.setdefault(sha256, []).append(at)
+        if number is not None:
+            by_hash.append(number << _PLACE_BITS | at)
+    parts = _Parts(count)
+    for members in odd.values():
+        parts.join(members)
+    by_bytes.sort()
+    for _, same in groupby(by_bytes, _key):
+        parts.join(map(_place, same))
+    by_bytes.clear()
+    by_hash.sort()
+    distinct: list[int] = []
+    for _, same in groupby(by_hash, _key):
+        members = list(same)
+        parts.join(map(_place, members))
+        distinct.append(members[0])
+    by_hash.clear()
+    for one, other in _close_pairs(distinct):
+        parts.join((_place(one), _place(other)))
+    return parts.of_several()
 
-    def root(at: int) -> int:
+
+class _Parts:
+    """Places in disjoint parts (union-find); a part's root is its first place."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = array("q", range(count))
+
+    def join(self, places: Iterable[int]) -> None:
+        """Put places into one part."""
+        first: int | None = None
+        for at in map(self._root, places):
+            if first is None or at == first:
+                first = at
+                continue
+            low, high = min(first, at), max(first, at)
+            self._parent[high] = first = low
+
+    def of_several(self) -> list[list[int]]:
+        """The parts of two places or more."""
+        parts: dict[int, list[int]] = {}
+        for at in range(len(self._parent)):
+            root = self._root(at)
+            if root != at:  # its root is an earlier place
+                parts.setdefault(root, [root]).append(at)
+        return [parts[root] for root in sorted(parts)]
+
+    def _root(self, at: int) -> int:
+        parent = self._parent
         while parent[at] != at:
             parent[at] = parent[parent[at]]
             at = parent[at]
         return at
 
-    def join(one: int, other: int) -> None:
-        one, other = root(one), root(other)
-        parent[max(one, other)] = min(one, other)
 
-    by_bytes: dict[str, int] = {}
-    by_hash: dict[int, int] = {}
-    for at, (sha256, phash) in enumerate(pictures):
-        if sha256:
-            join(by_bytes.setdefault(sha256, at), at)
-        number = _number(phash)
-        if number is not None:
-            join(by_hash.setdefault(number, at), at)
-    for one, other in _close_pairs(by_hash):
-        join(by_hash[one], by_hash[other])
-    groups: dict[int, list[int]] = defaultdict(list)
-    for at in range(len(pictures)):
-        groups[root(at)].append(at)
-    return [members for members in groups.values() if len(members) > 1]
+def _key(number: int) -> int:
+    return number >> _PLACE_BITS
 
 
-def _close_pairs(hashes: Iterable[int]) -> Iterable[tuple[int, int]]:
-    """Pairs of hashes that differ in few bits: certainly those of up to seven, which leave one part of eight alone."""
-    buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for number in hashes:
-        for band in range(_BANDS):
-            buckets[band, number >> band * _BAND_BITS & (1 << _BAND_BITS) - 1].append(number)
-    for bucket in buckets.values():
-        bucket.sort()
-        for here, one in enumerate(bucket):
-            for other in bucket[here + 1 : here + 1 + _MOST_COMPARED]:
-                if (one ^ other).bit_count() <= MAX_DISTANCE_BITS:
+def _place(number: int) -> int:
+    return number & (1 << _PLACE_BITS) - 1
+
+
+def _close_pairs(hashes: list[int]) -> Iterator[tuple[int, int]]:
+    """Pairs of hashes that differ in few bits: certainly those of up to seven, which leave one part of eight alone.
+
+    One part is gone through after the other: tables for all eight at once would hold kilobytes a picture.
+
+    Args:
+        hashes: each once, sorted, with its place below; they are left in another order.
+    """
+    for number_of_band in range(_BANDS):
+        shift = number_of_band * _BAND_BITS + _PLACE_BITS
+
+        def part(number: int, shift: int = shift) -> int:
+            return number >> shift & (1 << _BAND_BITS) - 1
+
+        hashes.sort()
+        hashes.sort(key=part)  # stable: in order within the part
+        for here, one in enumerate(hashes):
+            for there in range(here + 1, min(here + 1 + _MOST_COMPARED, len(hashes))):
+                other = hashes[there]
+                if part(other) != part(one):
+                    break
+                if (_key(one) ^ _key(other)).bit_count() <= MAX_DISTANCE_BITS:
                     yield one, other
+
+
+def _digest(sha256: str | None) -> int | None:
+    """A digest as a number; reports may come from anywhere, so what is none is None."""
+    if sha256 is None or len(sha256) != _DIGEST_DIGITS:
+        return None
+    try:
+        found = bytes.fromhex(sha256)
+    except ValueError:
+        return None
+    return int.from_bytes(found, "big") if found.hex() == sha256 else None
 
 
 def _number(phash: str | None) -> int | None:

@@ -171,8 +171,9 @@ class ScanOptions:
     """Larger files become an error without being read."""
     max_pixels: int = 100_000_000
     """Pictures with more pixels become an error without being decoded."""
-    file_timeout_s: float = 15.0
-    """A file whose examination takes longer becomes an error."""
+    file_timeout_s: float = 12.0
+    """A file whose examination takes more processor time becomes an error, and one that takes 5/3 of it on the wall
+    without being kept waiting by a busy machine."""
     workers: int | None = None
     """Files decoded at once; None: as many as there are processors, at most four."""
 

@@ -6,7 +6,7 @@ Direction is fixed once: label 1 = fake, ``p_fake`` near 1 = AI-generated. An im
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -368,8 +368,8 @@ class Scan:
     """None when no model was loaded because nothing could be decoded."""
     calibration: Mapping[ScoreKind, Calibration]
     """One record a score; empty when the checkpoint has none."""
-    results: tuple[ImageResult, ...]
-    """Ordered by path."""
+    results: Sequence[ImageResult]
+    """Ordered by path: a tuple, or read from disk one by one (``store/kept.py``)."""
     skipped: tuple[Skipped, ...]
     """Ordered by path."""
     interrupted: bool = False
@@ -385,7 +385,12 @@ class Scan:
     def summary(self) -> dict[str, int]:
         """Counts: images = fake + real + inconclusive + error = len(results); skipped beside it."""
         counts = {"images": len(self.results), "fake": 0, "real": 0, "inconclusive": 0, "error": 0}
-        for result in self.results:
-            outcome = result.outcome
-            counts["error" if isinstance(outcome, Failure) else outcome.verdict.label.value] += 1
+        # Results on disk tell their labels without being read.
+        told: Callable[[], Iterable[Label | None]] | None = getattr(self.results, "labels", None)
+        for label in map(_label_of, self.results) if told is None else told():
+            counts["error" if label is None else label.value] += 1
         return {**counts, "skipped": len(self.skipped)}
+
+
+def _label_of(result: ImageResult) -> Label | None:
+    return None if isinstance(result.outcome, Failure) else result.outcome.verdict.label

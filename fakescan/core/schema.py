@@ -8,7 +8,7 @@ whatever does not fit becomes an ``InputError`` that names the place.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -31,10 +31,30 @@ from fakescan.errors import InputError
 
 TOOL_NAME = "fakescan"
 
+_NO_RESULTS = '\n  "results": []'
+
 
 def scan_to_dict(scan: Scan) -> dict[str, Any]:
     """The JSON report of a scan as plain dicts, lists, strings and finite numbers."""
+    return {**frame_to_dict(scan), "results": list(rows_of(scan))}
+
+
+def rows_of(scan: Scan) -> Iterator[dict[str, Any]]:
+    """The results of the JSON report one by one.
+
+    Args:
+        scan: a finished scan.
+    """
     fallback = _deciding(scan)
+    return (result_to_dict(result, used_when_failed=fallback) for result in scan.results)
+
+
+def frame_to_dict(scan: Scan) -> dict[str, Any]:
+    """The JSON report with no results in it, but with what is said of them together.
+
+    Args:
+        scan: a finished scan.
+    """
     document = {
         "schema_version": scan.schema_version,
         "tool": {"name": TOOL_NAME, "version": scan.tool_version},
@@ -52,7 +72,7 @@ def scan_to_dict(scan: Scan) -> dict[str, Any]:
         "model": _model_to_dict(scan.model) if scan.model else None,
         "calibration": calibration_to_dict(scan.calibration),
         "summary": scan.summary,
-        "results": [result_to_dict(result, used_when_failed=fallback) for result in scan.results],
+        "results": [],
         "skipped": [{**written_path(item.path), "reason": item.reason} for item in scan.skipped],
         "clusters": [
             {"files": [written_path(path) for path in cluster.paths], "verdicts_differ": cluster.verdicts_differ}
@@ -79,7 +99,31 @@ def scan_from_dict(document: Mapping[str, Any]) -> Scan:
 
 def scan_to_json(scan: Scan) -> str:
     """The JSON report as text: ASCII only, so that no name in it can steer a terminal."""
-    return json.dumps(scan_to_dict(scan), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return "".join(json_parts(scan))
+
+
+def json_parts(scan: Scan) -> Iterator[str]:
+    """The same text piece by piece, so that no report is held whole.
+
+    Args:
+        scan: a finished scan.
+    """
+    frame = _dumped(frame_to_dict(scan)) + "\n"
+    if not scan.results:
+        yield frame
+        return
+    # No text in JSON holds a line break, and only the outermost names stand two blanks from the margin.
+    before, _, after = frame.partition(_NO_RESULTS)
+    yield before + _NO_RESULTS.removesuffix("]")
+    separator = ""
+    for row in rows_of(scan):
+        yield separator + ("\n" + _dumped(row)).replace("\n", "\n    ")
+        separator = ","
+    yield "\n  ]" + after
+
+
+def _dumped(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False)
 
 
 def scan_from_json(text: str) -> Scan:

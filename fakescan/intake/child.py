@@ -19,9 +19,6 @@ from fakescan.intake import wire
 from fakescan.intake.examine import examine_steps
 from fakescan.intake.limits import Limits
 
-_GRACE_S = 5.0
-"""The parent ends the process at its time limit; this much later it ends itself, should there be no parent left."""
-
 
 def main() -> None:
     """Serve files until the parent closes the pipe."""
@@ -36,7 +33,8 @@ def main() -> None:
     with contextlib.suppress(wire.WireError, BrokenPipeError), open(os.devnull, "w") as nowhere:  # noqa: PTH123  (os.devnull is no path)
         while True:
             request = wire.receive(incoming)
-            faulthandler.dump_traceback_later(limits.timeout_s + _GRACE_S, exit=True, file=nowhere)
+            # The parent ends it at its time limit; it ends itself should there be no parent left.
+            faulthandler.dump_traceback_later(limits.longest_s, exit=True, file=nowhere)
             _serve(request, incoming, outgoing, limits)
             faulthandler.cancel_dump_traceback_later()
 

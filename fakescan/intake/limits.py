@@ -18,8 +18,12 @@ class Limits:
     """Pictures with more pixels by their header are not decoded."""
     max_short_side_px: int | None = None
     """Pictures are scaled down until their short side is at most this; None: never. They are never scaled up."""
-    timeout_s: float = 15.0
-    """Wall time for reading, evidence and decoding together; enforced only where a worker process is used."""
+    timeout_s: float = 12.0
+    """Processor time for reading, evidence and decoding together; enforced only where a worker process is used.
+    It is the same on a busy machine as on an idle one."""
+    wall_timeout_s: float | None = None
+    """Time on the wall, less what the worker waited for a processor, for a worker that sleeps or is blocked; None: 5/3
+    of ``timeout_s``. So by default no file takes longer than 20 s where processors are free."""
     memory_bytes: int | None = None
     """Address space of a worker process where the system can limit it; None: enough for ``max_pixels``."""
     watch_memory: bool | None = None
@@ -33,13 +37,19 @@ class Limits:
             ValueError: a bound below 1, or no time at all.
         """
         bounds = (self.max_file_bytes, self.max_pixels, self.max_short_side_px, self.memory_bytes)
-        if any(bound is not None and bound < 1 for bound in bounds) or not self.timeout_s > 0:
+        times = (self.timeout_s, self.wall_s)
+        if any(bound is not None and bound < 1 for bound in bounds) or not all(time > 0 for time in times):
             raise ValueError("limits must be above zero")
 
     @property
-    def reader_timeout_s(self) -> float:
-        """What a single evidence reader may take: if it hangs, there is still time for the picture."""
-        return self.timeout_s / 3
+    def wall_s(self) -> float:
+        """Time on the wall that a file may take, less what its worker waited for a processor."""
+        return self.timeout_s * 5 / 3 if self.wall_timeout_s is None else self.wall_timeout_s
+
+    @property
+    def longest_s(self) -> float:
+        """After so long on the wall a worker ends itself, however busy the machine, should nobody watch it."""
+        return 10 * max(self.timeout_s, self.wall_s)
 
     @property
     def watched_bytes(self) -> int | None:

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from time import monotonic
 from types import TracebackType
 from typing import Any
 
@@ -21,8 +20,8 @@ from fakescan.intake.discover import Found
 from fakescan.intake.examine import Examination, Examined, Readers, examine_steps
 from fakescan.intake.limits import Limits
 from fakescan.intake.read import size_of
-from fakescan.intake.watch import Ended
-from fakescan.intake.worker import Worker, WorkerDiedError
+from fakescan.intake.watch import Budget, Ended
+from fakescan.intake.worker import Worker, WorkerDiedError, budget_of
 
 _FILES_PER_WORKER = 500
 """A process is replaced after so many files: decoders leak and memory gets crumbly."""
@@ -144,36 +143,36 @@ class DecodePool:
         However many of them the file costs, they have one time limit together.
         """
         anew = False
-        left_s = self._limits.timeout_s
+        left = budget_of(self._limits)
         while True:
             with self._seat(anew=anew) as worker:
-                used, asked_at = worker.files > 0, monotonic()
+                used = worker.files > 0
                 open_readers = {reader: readers[reader] for reader in gathered.readers_left}
-                died = self._ask(worker, source, name, gathered, open_readers, left_s)
-                left_s -= monotonic() - asked_at
+                died = self._ask(worker, source, name, gathered, open_readers, left)
+                left = left.less(worker.used)
             if self._closed:
                 raise _ended()
             if died is None:
                 return
             # A file is only blamed by a process of its own: what others left behind may have killed this one.
             anew = True
-            if left_s > 0 and used and died.why is not Ended.TIME:
+            if left.is_left and used and died.why is not Ended.TIME:
                 continue
-            if left_s > 0 and gathered.is_read and gathered.readers_left:
+            if left.is_left and gathered.is_read and gathered.readers_left:
                 # It died over the metadata: the picture is still to be had.
                 gathered.skip_reader(gathered.readers_left[0])
                 continue
-            gathered.add(_blame(died.why if left_s > 0 else Ended.TIME, self._limits))
+            gathered.add(_blame(died.why if left.is_left else Ended.TIME, self._limits))
             return
 
     def _ask(
-        self, worker: Worker, source: str | bytes, name: str, gathered: Examination, readers: Readers, timeout_s: float
+        self, worker: Worker, source: str | bytes, name: str, gathered: Examination, readers: Readers, budget: Budget
     ) -> WorkerDiedError | None:
         used = worker.files > 0
         body = source if isinstance(source, bytes) else b""
         request = _request(source, name, readers, self.views)
         try:
-            with contextlib.closing(worker.steps(request, body, timeout_s=timeout_s)) as steps:
+            with contextlib.closing(worker.steps(request, body, budget=budget)) as steps:
                 for step in steps:
                     if used and step == out_of_memory():
                         return WorkerDiedError(None)

@@ -1,17 +1,26 @@
-"""Ends a decoding process that takes too long, or more memory than it may where the system keeps no limit itself."""
+"""Ends a decoding process that takes too long, or more memory than it may where the system keeps no limit itself.
+
+"Too long" is told by two clocks. Processor time is what a file costs on any machine, however busy: a loop without an
+end meets it. A process that sleeps or is blocked uses none, so time on the wall stands behind it, without what the
+process stood in line for a processor: a good file on an overloaded machine is not blamed for its neighbours.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
 import threading
+from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from time import monotonic
 
 import psutil
 
-_POLL_S = 0.02
+_MEMORY_POLL_S = 0.02
 """Between two looks at a process's memory: in that time a decoder fills some ten megabytes, not hundreds."""
+_TIME_POLL_S = 0.25
+"""Between two looks at its clocks at most; most files are done before the first."""
 
 
 class Ended(StrEnum):
@@ -19,6 +28,54 @@ class Ended(StrEnum):
 
     TIME = "time"
     MEMORY = "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What a process has used so far, all in seconds."""
+
+    cpu_s: float
+    """Processor time, its own and the system's for it."""
+    wall_s: float
+    """Time on the wall, on the clock of ``time.monotonic``."""
+    waited_s: float = 0.0
+    """How long it was ready to run and got no processor, where the system tells (Linux); 0 elsewhere."""
+
+    @property
+    def served_s(self) -> float:
+        """Time on the wall without what a busy machine kept it waiting: what a file can be blamed for."""
+        return self.wall_s - self.waited_s
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be used from some moment on, or what was."""
+
+    cpu_s: float
+    """Processor time in seconds."""
+    wall_s: float
+    """Time on the wall in seconds, less what the process waited for a processor."""
+
+    def less(self, used: Budget) -> Budget:
+        """What is left of it.
+
+        Args:
+            used: what was used.
+        """
+        return Budget(self.cpu_s - used.cpu_s, self.wall_s - used.wall_s)
+
+    def within(self, other: Budget) -> Budget:
+        """The smaller of both, clock by clock.
+
+        Args:
+            other: another one from the same moment on.
+        """
+        return Budget(min(self.cpu_s, other.cpu_s), min(self.wall_s, other.wall_s))
+
+    @property
+    def is_left(self) -> bool:
+        """Whether both clocks have time left."""
+        return self.cpu_s > 0 and self.wall_s > 0
 
 
 class Watch:
@@ -33,22 +90,38 @@ class Watch:
         """
         self._process = process
         self._memory_bytes = memory_bytes
-        self._deadline: float | None = None
+        self._budget: Budget | None = None
+        self._since = self._last = clocks_of(process.pid)
         self._closed = False
         self._changed = threading.Condition()
         self.ended: Ended | None = None
         """Why the process was ended, or None when nobody had to."""
         threading.Thread(target=self._run, name="fakescan-watch", daemon=True).start()
 
-    def until(self, deadline_s: float | None) -> None:
-        """Watch until then; replaces what was said before.
+    def allow(self, budget: Budget | None) -> None:
+        """Let the process use so much from now on; replaces what was said before.
 
         Args:
-            deadline_s: on the clock of ``time.monotonic``; None: there is nothing to watch for now.
+            budget: processor time and time on the wall; None: there is nothing to watch for now.
         """
         with self._changed:
-            self._deadline = deadline_s
+            self._since = self._look()
+            self._budget = budget
             self._changed.notify()
+
+    def used_since(self, moment: Clocks) -> Budget:
+        """What was used since a moment; of a process that is gone, what was last seen.
+
+        Args:
+            moment: what ``clocks`` returned.
+        """
+        now = self.clocks()
+        return Budget(now.cpu_s - moment.cpu_s, now.served_s - moment.served_s)
+
+    def clocks(self) -> Clocks:
+        """What the process has used so far."""
+        with self._changed:
+            return self._look()
 
     def close(self) -> None:
         """Let the thread go."""
@@ -59,22 +132,55 @@ class Watch:
     def _run(self) -> None:
         with self._changed:
             while not self._closed and self.ended is None:
-                if self._deadline is None:
+                if self._budget is None:
                     self._changed.wait()
                     continue
-                left = self._deadline - monotonic()
-                if left <= 0:
+                now = self._look()
+                used = Budget(now.cpu_s - self._since.cpu_s, now.served_s - self._since.served_s)
+                left = self._budget.less(used)
+                if not left.is_left:
                     self._end(Ended.TIME)
                 elif self._memory_bytes is not None and _memory_of(self._process.pid) > self._memory_bytes:
                     self._end(Ended.MEMORY)
                 else:
-                    self._changed.wait(left if self._memory_bytes is None else min(left, _POLL_S))
+                    poll_s = _TIME_POLL_S if self._memory_bytes is None else _MEMORY_POLL_S
+                    # No clock of one thread runs faster than the wall's, so nothing is missed before the nearer end.
+                    self._changed.wait(min(left.cpu_s, left.wall_s, poll_s))
+
+    def _look(self) -> Clocks:
+        """The clocks now; a process that is gone has used what was last seen, while the wall's clock goes on."""
+        now = clocks_of(self._process.pid)
+        last = self._last
+        self._last = Clocks(max(now.cpu_s, last.cpu_s), now.wall_s, max(now.waited_s, last.waited_s))
+        return self._last
 
     def _end(self, why: Ended) -> None:
         self.ended = why
         # Its closed pipe wakes whoever reads from it.
         with contextlib.suppress(OSError):
             self._process.kill()
+
+
+def clocks_of(number: int) -> Clocks:
+    """What a process has used so far; no processor time when it is gone.
+
+    Args:
+        number: its id.
+    """
+    try:
+        times = psutil.Process(number).cpu_times()
+    except psutil.Error:
+        return Clocks(0.0, monotonic())
+    return Clocks(times.user + times.system, monotonic(), _waited_s(number))
+
+
+def _waited_s(number: int) -> float:
+    """How long a process's main thread, which does all the work, stood in line for a processor."""
+    try:
+        told = Path(f"/proc/{number}/schedstat").read_text(encoding="ascii").split()
+        return int(told[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _memory_of(number: int) -> int:

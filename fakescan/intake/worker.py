@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Generator
 from dataclasses import asdict
-from time import monotonic
 from typing import Any, BinaryIO
 
 from fakescan.core.views import Views
@@ -22,10 +21,12 @@ from fakescan.errors import FakescanError
 from fakescan.intake import wire
 from fakescan.intake.examine import FileRead, ReaderDone, Step
 from fakescan.intake.limits import Limits
-from fakescan.intake.watch import Ended, Watch
+from fakescan.intake.watch import Budget, Ended, Watch
 
-_START_TIMEOUT_S = 60.0
+_START = Budget(60.0, 60.0)
 _END_TIMEOUT_S = 5.0
+_READER_PARTS = 3
+"""A single evidence reader may take a third of what a file may."""
 _BOOTSTRAP = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from fakescan.intake.child import main; main()"
 
 
@@ -56,6 +57,8 @@ class Worker:
         self._limits = limits
         self.files = 0
         """Files that it was asked about."""
+        self.used = Budget(0.0, 0.0)
+        """What the last of them took."""
         try:
             self._process = _started()
         except OSError as fault:
@@ -73,14 +76,14 @@ class Worker:
         return self._process.poll() is None
 
     def steps(
-        self, request: dict[str, Any], body: bytes = b"", *, timeout_s: float | None = None
+        self, request: dict[str, Any], body: bytes = b"", *, budget: Budget | None = None
     ) -> Generator[Step, None, None]:
         """Ask about a file.
 
         Args:
             request: path, name, readers and views.
             body: the file's bytes where the parent has them.
-            timeout_s: what all of it may take; None: what the limits allow a file.
+            budget: what all of it may take; None: what the limits allow a file.
 
         Yields:
             Each step of its examination.
@@ -90,23 +93,27 @@ class Worker:
         """
         self.files += 1
         finished = False
-        end = monotonic() + (self._limits.timeout_s if timeout_s is None else timeout_s)
+        allowed = budget or budget_of(self._limits)
+        # If a reader hangs, there is still time for the picture.
+        for_reader = budget_of(self._limits, parts=_READER_PARTS)
+        started = self._watch.clocks()
         readers_left = len(request["readers"])
         views = None if request["views"] is None else Views(**request["views"])
         try:
-            self._watch.until(end)
+            self._watch.allow(allowed)
             wire.send(self._input, request, body)
             while (step := wire.receive_step(self._output, self._limits.max_pixels, views)) is not None:
                 readers_left -= isinstance(step, ReaderDone)
                 if isinstance(step, FileRead | ReaderDone):
-                    reader_end = monotonic() + self._limits.reader_timeout_s
-                    self._watch.until(min(end, reader_end) if readers_left else end)
+                    left = allowed.less(self._watch.used_since(started))
+                    self._watch.allow(left.within(for_reader) if readers_left else left)
                 yield step
             finished = True
         except (wire.WireError, OSError, ValueError):
             raise WorkerDiedError(self._watch.ended) from None
         finally:
-            self._watch.until(None)
+            self._watch.allow(None)
+            self.used = self._watch.used_since(started)
             # Whoever stops in the middle leaves a process that still talks about this file.
             if not finished or self._watch.ended:
                 self.kill()
@@ -133,16 +140,26 @@ class Worker:
 
     def _greet(self) -> None:
         try:
-            self._watch.until(monotonic() + _START_TIMEOUT_S)
+            self._watch.allow(_START)
             wire.send(self._input, {"limits": asdict(self._limits)})
             ready = wire.receive(self._output) == wire.READY
         except (wire.WireError, OSError, ValueError):
             ready = False
         finally:
-            self._watch.until(None)
+            self._watch.allow(None)
         if not ready:
             state = "took too long" if self._watch.ended is Ended.TIME else "ended at once"
             raise _cannot_start(f"it {state}")
+
+
+def budget_of(limits: Limits, *, parts: int = 1) -> Budget:
+    """What a file may take, or an equal part of it.
+
+    Args:
+        limits: what a file may cost.
+        parts: into how many parts it is divided.
+    """
+    return Budget(limits.timeout_s / parts, limits.wall_s / parts)
 
 
 def _started() -> subprocess.Popen[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from fakescan.store.journal import DoneFile
 
@@ -15,6 +15,14 @@ class Item(Protocol):
     @property
     def path(self) -> str:
         """As reports show it."""
+
+
+@runtime_checkable
+class TellsPaths(Protocol):
+    """Files whose paths are had for less than the files themselves."""
+
+    def paths(self) -> Iterator[str]:
+        """Their paths, in the files' order."""
 
 
 File = TypeVar("File", bound=Item)
@@ -43,13 +51,13 @@ def still_to_do(
         New files in order, then those that were written to since they were read, in order.
     """
     has_row = bytearray(len(files))
-    for at, _ in _matches(files, done()):
+    for at, _ in _matches(_paths_of(files), done()):
         has_row[at] = True
-    for at, file in enumerate(files):
-        if not has_row[at]:
-            yield file
+    for at, known in enumerate(has_row):
+        if not known:
+            yield files[at]
     kept: Counter[str] = Counter()
-    for at, row in _matches(files, done()):
+    for at, row in _matches(_paths_of(files), done()):
         # A file that was examined a moment ago has a row now; it was yielded before.
         if not has_row[at]:
             continue
@@ -64,13 +72,17 @@ def still_to_do(
         tell(kept)
 
 
-def _matches(files: Sequence[File], done: Iterator[DoneFile]) -> Iterator[tuple[int, DoneFile]]:
+def _paths_of(files: Sequence[Item]) -> Iterator[str]:
+    return files.paths() if isinstance(files, TellsPaths) else (file.path for file in files)
+
+
+def _matches(paths: Iterator[str], done: Iterator[DoneFile]) -> Iterator[tuple[int, DoneFile]]:
     """Places of the files that have a row, and the rows."""
-    at = 0
+    at, path = 0, next(paths, None)
     for row in done:
-        while at < len(files) and files[at].path < row.path:
-            at += 1
-        if at == len(files):
+        while path is not None and path < row.path:
+            at, path = at + 1, next(paths, None)
+        if path is None:
             return
-        if files[at].path == row.path:
+        if path == row.path:
             yield at, row

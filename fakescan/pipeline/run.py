@@ -14,12 +14,13 @@ from fakescan.core.options import ScanOptions
 from fakescan.core.records import SCHEMA_VERSION, Case, ImageResult, Scan
 from fakescan.core.shards import is_left_to_others
 from fakescan.errors import InputError
+from fakescan.intake.found_files import AnyFound
 from fakescan.observer import SILENT, Observer
 from fakescan.pipeline.line import Line
 from fakescan.pipeline.lookahead import LookAhead
 from fakescan.pipeline.record import Record, now
 from fakescan.pipeline.resume import still_to_do
-from fakescan.pipeline.sources import AnyFound, Sources, open_sources
+from fakescan.pipeline.sources import Sources, open_sources
 from fakescan.pipeline.waiting import pixels_of
 from fakescan.protocols import Engine
 from fakescan.store.cache import AnswerCache
@@ -89,7 +90,7 @@ def run_scan(
         run, mark = _run_dir(options, blank, observer)
         opened = AnswerCache(answers_file()) if options.cache else nullcontext()
         with Journal(run.journal) as journal, opened as cache:
-            record = Record(journal, blank, mark)
+            record = Record(journal, blank, mark, run.path)
             line = Line(
                 options,
                 _told(load_engine, options, observer),

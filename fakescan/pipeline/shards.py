@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import TypeVar
-
-from fakescan.core.records import Skipped
-from fakescan.core.shards import left_to_others
-from fakescan.pipeline.resume import Item
-
-File = TypeVar("File", bound=Item)
 
 
-def in_shard(files: Sequence[File], shard: str) -> tuple[list[File], list[Skipped]]:
-    """Part the files of a scan.
+def is_in_shard(path: str, shard: str) -> bool:
+    """Whether a file belongs to this part of a scan.
 
     Args:
-        files: all of them.
+        path: relative to the scan's root, as reports show it.
         shard: ``i/n``.
-
-    Returns:
-        Those of this part, and a line for each of the others.
     """
     number, count = map(int, shard.split("/"))
-    ours: list[File] = []
-    others: list[Skipped] = []
-    for file in files:
-        if part_of(file.path, count) == number:
-            ours.append(file)
-        else:
-            others.append(Skipped(file.path, left_to_others(shard)))
-    return ours, others
+    return part_of(path, count) == number
 
 
 def part_of(path: str, count: int) -> int:

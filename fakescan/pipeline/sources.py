@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,25 +11,24 @@ from pathlib import Path
 from fakescan.core.addresses import is_address
 from fakescan.core.options import ScanOptions
 from fakescan.core.records import Failure, ImageRecord, Skipped, SourceFile
+from fakescan.core.shards import left_to_others
 from fakescan.core.views import Views
 from fakescan.errors import FakescanError, InputError
 from fakescan.evidence import READERS, readers_with
 from fakescan.evidence.trust import chosen, load
 from fakescan.intake.discover import Found, common_root, discover
 from fakescan.intake.examine import Examined
+from fakescan.intake.found_files import AnyFound, FoundFiles
 from fakescan.intake.git_changes import changed_since
 from fakescan.intake.limits import Limits
 from fakescan.intake.pool import DecodePool
 from fakescan.intake.prepare import Wanted, prepare
 from fakescan.intake.remote import RemoteFound, common_address, discover_remote, read_remote
 from fakescan.intake.stamp import stamp_of
-from fakescan.pipeline.shards import in_shard
+from fakescan.pipeline.shards import is_in_shard
 
 _MAX_WORKERS = 4
 """More processes than this decode faster than any model of ours judges."""
-
-
-AnyFound = Found | RemoteFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Sources:
 
     root: str
     """Folder that paths are relative to."""
-    files: tuple[AnyFound, ...]
+    files: FoundFiles
     """What will be examined, in the order of paths."""
     skipped: tuple[Skipped, ...]
     """What was met and left alone, in the order of paths."""
@@ -54,9 +53,9 @@ class Sources:
     """What the reading of files depends on, by name."""
 
     @property
-    def paths(self) -> tuple[str, ...]:
-        """The files' paths as reports show them."""
-        return tuple(found.path for found in self.files)
+    def paths(self) -> Iterator[str]:
+        """The files' paths as reports show them, in order."""
+        return self.files.paths()
 
 
 @contextmanager
@@ -75,21 +74,26 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
     if remote and options.changed_since:
         raise InputError("git knows nothing of remote folders", "leave out --changed-since")
     changed = changed_since(options.changed_since, common_root(local)) if options.changed_since else None
-    files: list[AnyFound] = []
     skipped: list[Skipped] = []
     root = common_address(remote) if remote and not local else str(common_root(local))
-    for item in _found(options, local, remote, root):
-        if isinstance(item, Skipped):
-            skipped.append(item)
-        elif isinstance(item, Found) and changed is not None and Path(os.path.realpath(item.absolute)) not in changed:
-            skipped.append(Skipped(item.path, f"not changed in git since {options.changed_since}"))
-        elif options.limit is not None and len(files) >= options.limit:
-            skipped.append(Skipped(item.path, f"beyond --limit {options.limit}"))
-        else:
-            files.append(item)
-    if options.shard is not None:
-        files, others = in_shard(files, options.shard)
-        skipped += others
+
+    def chosen_files() -> Iterator[AnyFound]:
+        count = 0
+        for item in _found(options, local, remote, root):
+            if isinstance(item, Skipped):
+                skipped.append(item)
+            elif isinstance(item, Found) and changed is not None and not _is_among(item, changed):
+                skipped.append(Skipped(item.path, f"not changed in git since {options.changed_since}"))
+            elif options.limit is not None and count >= options.limit:
+                skipped.append(Skipped(item.path, f"beyond --limit {options.limit}"))
+            else:
+                count += 1
+                if options.shard is not None and not is_in_shard(item.path, options.shard):
+                    skipped.append(Skipped(item.path, left_to_others(options.shard)))
+                else:
+                    yield item
+
+    files = FoundFiles(chosen_files(), root)
     workers = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
     readers = readers_with(options.trust_list)
     limits = Limits(options.max_file_bytes, options.max_pixels, timeout_s=options.file_timeout_s)
@@ -104,7 +108,7 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
 
         yield Sources(
             root=root,
-            files=tuple(sorted(files, key=lambda found: found.path)),
+            files=files,
             skipped=tuple(sorted(skipped, key=lambda item: item.path)),
             workers=workers,
             examine=lambda found: _examined(pool, found, limits, wanted, seen.views),
@@ -116,6 +120,10 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
                 "trust": load(chosen(options.trust_list)).digest,
             },
         )
+
+
+def _is_among(found: Found, changed: Collection[Path]) -> bool:
+    return Path(os.path.realpath(found.absolute)) in changed
 
 
 def wanted_by(options: ScanOptions) -> Wanted:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TextIO
 
 from fakescan.core.records import Scan
-from fakescan.core.schema import scan_to_json
+from fakescan.core.schema import json_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,4 +23,5 @@ class JsonRenderer:
             scan: a finished scan.
             out: a text stream.
         """
-        out.write(scan_to_json(scan))
+        for part in json_parts(scan):
+            out.write(part)

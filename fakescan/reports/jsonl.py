@@ -7,12 +7,12 @@ summary with the number of lines before it. A file without that last line was cu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TextIO
 
 from fakescan.core.records import Scan
-from fakescan.core.schema import scan_to_dict
+from fakescan.core.schema import frame_to_dict, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ def records(scan: Scan) -> Iterator[dict[str, Any]]:
     Args:
         scan: a finished scan.
     """
-    document = scan_to_dict(scan)
-    bodies = {"result": document.pop("results"), "skipped": document.pop("skipped")}
+    document = frame_to_dict(scan)
+    del document["results"]
+    bodies: dict[str, Iterable[dict[str, Any]]] = {"result": rows_of(scan), "skipped": document.pop("skipped")}
     summary = document.pop("summary")
     yield {"type": "scan", **document}
     lines = 1

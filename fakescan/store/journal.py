@@ -23,6 +23,7 @@ from fakescan.core.records import Assessed, ImageResult
 from fakescan.core.result_schema import result_from_dict, result_to_dict
 from fakescan.errors import ReportError
 from fakescan.store.database import connect, explained
+from fakescan.store.kept import Row
 
 JOURNAL_VERSION = "2"
 
@@ -225,10 +226,18 @@ class Journal:
         Args:
             row_key: what whole rows depend on.
         """
+        return (row.result for row in self.rows(row_key))
+
+    def rows(self, row_key: str) -> Iterator[Row]:
+        """The same with the JSON that they were read from.
+
+        Args:
+            row_key: what whole rows depend on.
+        """
         query = "SELECT body FROM results WHERE row_key IN (SELECT id FROM keys WHERE text IN (?, '')) ORDER BY path"
         with self._faults():
             for (body,) in self._connection.execute(query, (row_key,)):
-                yield self._read(body)
+                yield Row(self._read(body), body)
 
     def _key_id(self, text: str) -> int:
         self._connection.execute("INSERT OR IGNORE INTO keys (text) VALUES (?)", (text,))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fakescan.core.records import Scan
-from fakescan.core.schema import scan_from_json, scan_to_json
+from fakescan.core.schema import json_parts, scan_from_json, scan_to_json
 from fakescan.errors import FakescanError, InputError, ReportError
 from fakescan.store.atomic import reporting_faults, write_atomically
 from fakescan.store.journal import Journal, run_key
@@ -48,8 +48,7 @@ class RunDir:
         Raises:
             ReportError: when it cannot be written.
         """
-        text = scan_to_json(scan)
-        write_atomically(self.report, lambda out: out.write(text))
+        write_atomically(self.report, lambda out: out.writelines(json_parts(scan)))
 
 
 def fingerprint(parts: Mapping[str, object]) -> str:

@@ -33,6 +33,14 @@ class Hanging(Reader):
         return []
 
 
+class Looping(Reader):
+    """Uses a processor for as long as it is let."""
+
+    def read(self, file: SourceFile, data: bytes) -> list[Evidence]:
+        while True:
+            pass
+
+
 class HangingAndTelling(Reader):
     """Writes the process's number where the parent looks for it, then never comes back."""
 

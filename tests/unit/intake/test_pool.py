@@ -149,6 +149,25 @@ def test_several_hanging_readers_share_one_time_limit(picture: Path) -> None:
     assert list(statuses(examined).values()).count(EvidenceStatus.FAILED) in (2, 3)
 
 
+@pytest.mark.parametrize(
+    ("reader", "limits"),
+    [
+        ("Looping", Limits(timeout_s=1.5, wall_timeout_s=600.0)),
+        ("Hanging", Limits(timeout_s=600.0, wall_timeout_s=3.0)),
+    ],
+    ids=["processor", "wall"],
+)
+def test_each_clock_ends_what_uses_it(picture: Path, reader: str, limits: Limits) -> None:
+    names = {f"{reader}{number}": f"{HERE}:{reader}" for number in range(4)}
+    began = time.monotonic()
+    with DecodePool(limits=limits, readers=names) as pool:
+        examined = pool.examine(found(picture))
+    assert examined.failure is not None
+    assert (examined.failure.step, examined.failure.code) == ("decode", "timeout")
+    assert examined.failure.message == f"examining the file took longer than {limits.timeout_s:g} s"
+    assert time.monotonic() - began < 300
+
+
 def test_only_the_views_of_a_picture_are_carried(picture: Path) -> None:
     views = Views(("square", "native", "pad"), 64, (1, 2, 3))
     with DecodePool() as pool:
