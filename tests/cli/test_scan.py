@@ -391,7 +391,7 @@ def test_a_second_ctrl_c_says_what_is_kept(cli: Cli, tmp_path: Path, monkeypatch
     def twice(*_: object, **__: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fakescan.cli.scan.run_scan", twice)
+    monkeypatch.setattr("fakescan.pipeline.run_scan", twice)
     seen = cli("scan", tmp_path)
     assert seen.code == 130
     assert "--resume goes on" in seen.err

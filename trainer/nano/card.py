@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -202,7 +203,10 @@ def card(info: CheckpointInfo, records: dict[ScoreKind, Calibration], rows: list
             "",
         ]
         parts += ["By source:", "", *table(rows, lambda row: row[0]["source"], kind, record), ""]
-    return template.replace("{{MEASURED}}", "\n".join(parts).rstrip()).replace("{{SHA256}}", info.weights_sha256)
+    text = template.replace("{{MEASURED}}", "\n".join(parts).rstrip()).replace("{{SHA256}}", info.weights_sha256)
+    if open_places := re.findall(r"{{\w+}}", text):
+        raise SystemExit(f"fill in the template first: {', '.join(open_places)}")
+    return text
 
 
 def main() -> None:
