@@ -138,6 +138,8 @@ class Settings(TypedDict, total=False):
     """Files decoded at once."""
     max_file_bytes: int
     """Larger files become an error without being read."""
+    draft: bool
+    """Whether large JPEGs are decoded at a reduced size where the model needs no more."""
     max_pixels: int
     """Pictures with more pixels become an error without being decoded."""
     file_timeout_s: float
@@ -239,6 +241,7 @@ def engine_of(options: ScanOptions) -> Engine:
             seed=options.seed,
             calibration=options.calibration,
             base_url=options.base_url,
+            draft=options.draft,
         )
 
 

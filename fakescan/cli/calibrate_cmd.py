@@ -132,7 +132,8 @@ def calibrate(
     )  # fmt: skip
     who = used.identity
     own = OwnCalibration(
-        binding_of(who.weights_sha256, who.prompt_version, who.dtype, decides, options.decode.value),
+        binding_of(who.weights_sha256, who.prompt_version, who.dtype, decides, options.decode.value,
+                   draft=options.draft),
         who.name, promise, record, datetime.now(UTC), __version__,
     )  # fmt: skip
     text = own_to_json(own)

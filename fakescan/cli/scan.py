@@ -78,6 +78,7 @@ def scan(
     workers: flag.Workers = None,
     max_file_bytes: flag.MaxFileBytes = None,
     max_pixels: flag.MaxPixels = None,
+    draft: flag.Draft = None,
     file_timeout_s: flag.FileTimeout = None,
     run_dir: flag.RunDirFlag = None,
     resume: flag.Resume = None,

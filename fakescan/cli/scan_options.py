@@ -264,6 +264,16 @@ MaxFileBytes = Annotated[
 MaxPixels = Annotated[
     str | None, typer.Option("--max-pixels", metavar="N", help="Refuse larger pictures.", rich_help_panel=_RUN)
 ]
+Draft = Annotated[
+    bool | None,
+    typer.Option(
+        "--draft/--no-draft",
+        help="Decode large JPEGs at a reduced size, at least twice what the model looks at: quicker, not what it was "
+        "trained on.",
+        rich_help_panel=_RUN,
+        show_default=False,
+    ),
+]
 FileTimeout = Annotated[
     str | None,
     typer.Option("--file-timeout-s", metavar="S", help="Give a file up after this time.", rich_help_panel=_RUN),

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fakescan.core.environment import environment
+from fakescan.core.environment import decoder_of
 from fakescan.core.json_values import Node, ReportShapeError
 from fakescan.core.records import Calibration, ScoreKind
 from fakescan.core.schema import calibration_from_dict, calibration_to_dict, parse_json
@@ -37,7 +37,7 @@ class Binding:
     dtype: str
     """Number format that the model ran in."""
     decoder: str
-    """Version of the library that decodes pictures."""
+    """Version of the library that decodes pictures, and whether JPEGs were decoded at a reduced size."""
     score: ScoreKind
     """The score that decides."""
     decode: str
@@ -82,7 +82,9 @@ class OwnCalibration:
     """fakescan's version."""
 
 
-def binding_of(weights_sha256: str, prompt_version: str, dtype: str, score: ScoreKind, decode: str) -> Binding:
+def binding_of(
+    weights_sha256: str, prompt_version: str, dtype: str, score: ScoreKind, decode: str, *, draft: bool = False
+) -> Binding:
     """What a calibration of such a run holds for.
 
     Args:
@@ -91,10 +93,11 @@ def binding_of(weights_sha256: str, prompt_version: str, dtype: str, score: Scor
         dtype: number format that it runs in.
         score: the score that decides.
         decode: how text is written.
+        draft: whether JPEGs are decoded at a reduced size.
     """
     # No text comes before the first score, so that how it would be written cannot matter.
     written = decode if score is ScoreKind.AFTER else ""
-    return Binding(weights_sha256, prompt_version, dtype, environment()["pillow"], score, written)
+    return Binding(weights_sha256, prompt_version, dtype, decoder_of(draft=draft), score, written)
 
 
 def percent(share: float) -> str:
@@ -188,7 +191,7 @@ def applied(
     """
     names = {
         "weights_sha256": "other weights", "prompt_version": "another prompt version", "dtype": "another number format",
-        "decoder": "another version of the decoder (Pillow)", "score": "another deciding score",
+        "decoder": "another version of the decoder (Pillow), or --draft", "score": "another deciding score",
         "decode": "another way of writing text",
     }  # fmt: skip
     faults = [

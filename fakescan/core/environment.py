@@ -15,6 +15,15 @@ def environment() -> dict[str, str]:
     return dict(_looked_up())
 
 
+def decoder_of(*, draft: bool) -> str:
+    """What turns files into pixels: another word where a picture may come out otherwise.
+
+    Args:
+        draft: whether JPEGs are decoded at a reduced size where the model needs no more.
+    """
+    return environment()["pillow"] + (", draft" if draft else "")
+
+
 @cache
 def _looked_up() -> Mapping[str, str]:
     found = {"python": platform.python_version(), "platform": platform.platform()}

@@ -171,6 +171,8 @@ class ScanOptions:
     """Larger files become an error without being read."""
     max_pixels: int = 100_000_000
     """Pictures with more pixels become an error without being decoded."""
+    draft: bool = False
+    """Whether large JPEGs are decoded at a reduced size where the model needs no more."""
     file_timeout_s: float = 12.0
     """A file whose examination takes more processor time becomes an error, and one that takes 5/3 of it on the wall
     without being kept waiting by a busy machine."""
@@ -253,6 +255,7 @@ _READERS: Mapping[str, read.Reader] = {
     "seed": read.whole_number,
     "max_file_bytes": read.count,
     "max_pixels": read.count,
+    "draft": read.flag,
     "file_timeout_s": read.seconds,
     "workers": read.auto_or_count,
 }
@@ -325,6 +328,10 @@ def contradictions(options: ScanOptions) -> list[str]:
         )
     if options.dtype is DType.INT8 and options.device not in ("auto", "cpu"):
         faults.append(f"dtype int8 and device {options.device} contradict each other: dynamic int8 runs on a CPU only")
+    if options.draft and (options.stability or options.audit):
+        faults.append("draft and stability or audit contradict each other: checks need the whole picture")
+    if options.draft and options.engine == SERVER:
+        faults.append(f"draft and engine {SERVER} contradict each other: a server is sent whole pictures")
     return faults
 
 

@@ -12,7 +12,7 @@ from fakescan.errors import InputError
 
 _SAME = (
     "include", "exclude", "changed_since", "follow_links", "limit", "reasoning", "score", "decode", "seed", "policy",
-    "trust_list", "threshold", "stability", "audit", "max_file_bytes", "max_pixels",
+    "trust_list", "threshold", "stability", "audit", "max_file_bytes", "max_pixels", "draft",
 )  # fmt: skip
 """Options that a result depends on."""
 _OF_A_PART = {"shard": None, "run_dir": None, "resume": False}

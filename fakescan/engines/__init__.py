@@ -82,6 +82,7 @@ def load(
     seed: int = 0,
     calibration: str | None = None,
     base_url: str | None = None,
+    draft: bool = False,
 ) -> Engine:
     """Load a model and the engine that runs it.
 
@@ -96,6 +97,7 @@ def load(
         seed: of drawn text.
         calibration: file of ``fakescan calibrate`` whose record goes before the checkpoint's; None = the checkpoint's.
         base_url: where the server's API starts; for the engine ``openai`` only, whose model is its name there.
+        draft: whether JPEGs will be decoded at a reduced size: a calibration holds for one way of decoding.
 
     Raises:
         ModelError: the model is missing, damaged or unsuitable, or its server cannot be reached.
@@ -118,7 +120,7 @@ def load(
     loaded = load_any(folder, placement.dtype)
     if own is not None:
         info, decides = loaded.info, score or loaded.info.decides
-        binding = binding_of(info.weights_sha256, info.prompt_id, placement.dtype_name, decides, decode)
+        binding = binding_of(info.weights_sha256, info.prompt_id, placement.dtype_name, decides, decode, draft=draft)
         # In the checkpoint's own place, since the text is steered to the side that the calibrated score takes.
         loaded = replace(loaded, info=replace(info, calibration=applied(own, binding, info.calibration)))
     options = EngineOptions(batch_size or BATCH_AUTO, score or loaded.info.decides, decode == "free", seed)

@@ -28,12 +28,15 @@ ANIMATED = "Only the first of several frames or pages was examined."
 TRANSPARENT = "Transparent parts were laid on white, as most viewers show them."
 BAD_ORIENTATION = "The orientation in the file has no meaning and was ignored."
 DEEP = "More than eight bits a channel were scaled down to eight."
+DRAFTED = "Decoded at a reduced size, as was asked for: the model saw pixels a little other than those of the file."
 HUGE = "The picture is so large that it was decoded at a reduced size."
 
 _ORIENTATION_TAG = 0x0112
 _DRAFTABLE = ("JPEG", "MPO")
 _DRAFT_FACTOR = 4
 """Beyond this many times the allowed pixels they are bombs, not pictures; a progressive one would need all memory."""
+_DRAFT_SPARE = 2
+"""A drafted picture has at least so many times the side of the model's views: resizing still averages pixels."""
 _PILLOW = threading.Lock()
 """Pillow's limits and Python's warning filters are global: one decode at a time in a process."""
 
@@ -106,8 +109,9 @@ class _TooManyPixels(Exception):
 def _decoded(data: bytes, decoder: str, limits: Limits, digest: str, views: Views | None) -> DecodedImage:
     with Image.open(BytesIO(data), formats=[decoder]) as opened:
         full_px = opened.size
-        notes = [HUGE] if _drafted(opened, limits) else []
-        _check_pixels(opened.size, limits)
+        notes = _drafted(opened, limits, views)
+        opened_px = opened.size
+        _check_pixels(opened_px, limits)
         # The TIFF decoder turns the picture itself while it loads it, and forgets the tag. The PNG decoder loads
         # the picture to find the tag, and a fault of that first load would never be heard of again.
         stored = _orientation(opened) if decoder == "TIFF" else None
@@ -130,7 +134,7 @@ def _decoded(data: bytes, decoder: str, limits: Limits, digest: str, views: View
         final = own if views is None else strip_of(own, views)
         look = Look(upright)
         kind, phash = look.kind, phash_of(look.reduced)
-    width, height = upright.size if HUGE not in notes else turned_size(full_px, orientation)
+    width, height = upright.size if opened_px == full_px else turned_size(full_px, orientation)
     return DecodedImage(final, digest, width, height, frames, orientation, tuple(notes), kind, phash, views)
 
 
@@ -144,19 +148,29 @@ def _as_srgb(opened: Image.Image) -> tuple[Image.Image, list[str]]:
     return image, [TRANSPARENT] * transparent + [converted] * bool(converted)
 
 
-def _drafted(image: Image.Image, limits: Limits) -> bool:
-    """Have a JPEG of more pixels than allowed decoded at a half, a quarter or an eighth of its size.
+def _drafted(image: Image.Image, limits: Limits, views: Views | None) -> list[str]:
+    """Have a JPEG decoded at a half, a quarter or an eighth of its size, and say why, where that is right.
 
-    A JPEG decoder can do that without ever holding the whole picture; no other can.
+    Right is it where the limits allow it and the views, which are then at least halved from it, lose next to nothing;
+    and where it has more pixels than allowed. A JPEG decoder can do that without ever holding the whole picture; no
+    other can.
     """
     width, height = image.size
     pixels = width * height
-    if image.format not in _DRAFTABLE or not limits.max_pixels < pixels <= limits.max_pixels * _DRAFT_FACTOR:
-        return False
-    scale = next(scale for scale in (2, 4, 8) if pixels <= limits.max_pixels * scale * scale)
-    # Never enlarged by rounding up: the decoder takes the largest scale that still covers the size asked for.
-    image.draft("RGB", (max(1, width // scale), max(1, height // scale)))
-    return True
+    if image.format not in _DRAFTABLE or pixels > limits.max_pixels * _DRAFT_FACTOR:
+        return []
+    if limits.draft and views is not None and "native" not in views.names:
+        least = _DRAFT_SPARE * views.size_px
+        if min(width, height) >= 2 * least:
+            # The decoder takes the largest scale that still covers the size asked for.
+            image.draft(None, (least, least))
+            return [DRAFTED]
+    if pixels > limits.max_pixels:
+        scale = next(scale for scale in (2, 4, 8) if pixels <= limits.max_pixels * scale * scale)
+        # Never enlarged by rounding up.
+        image.draft("RGB", (max(1, width // scale), max(1, height // scale)))
+        return [HUGE]
+    return []
 
 
 def _orientation(image: Image.Image) -> object:

@@ -18,6 +18,9 @@ class Limits:
     """Pictures with more pixels by their header are not decoded."""
     max_short_side_px: int | None = None
     """Pictures are scaled down until their short side is at most this; None: never. They are never scaled up."""
+    draft: bool = False
+    """Whether a JPEG of which only views are kept is decoded at a half, a quarter or an eighth of its size, where that
+    leaves at least twice the views' size."""
     timeout_s: float = 12.0
     """Processor time for reading, evidence and decoding together; enforced only where a worker process is used.
     It is the same on a busy machine as on an idle one."""

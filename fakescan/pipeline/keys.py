@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fakescan.core.environment import environment
+from fakescan.core.environment import decoder_of, environment
 from fakescan.core.options import Decode, Reasoning, ScanOptions
 from fakescan.core.schema import calibration_to_dict
 from fakescan.protocols import Engine
@@ -36,7 +36,7 @@ def key_of(engine: Engine, options: ScanOptions) -> str:
         "decides": model.decides,
         # The text is steered to the side that the calibrated score takes.
         "calibration": calibration_to_dict(engine.calibration),
-        "decoder": environment()["pillow"],
+        "decoder": decoder_of(draft=options.draft),
         "pixels": _PIXELS,
         "reasoning": options.reasoning,
         "score": options.score,

@@ -13,7 +13,8 @@ from fakescan.core.environment import environment
 from fakescan.core.options import ScanOptions
 from fakescan.core.records import SCHEMA_VERSION, Case, ImageResult, Scan
 from fakescan.core.shards import is_left_to_others
-from fakescan.errors import InputError
+from fakescan.core.views import Views
+from fakescan.errors import InputError, ModelError
 from fakescan.intake.found_files import AnyFound
 from fakescan.observer import SILENT, Observer
 from fakescan.pipeline.line import Line
@@ -136,6 +137,9 @@ def _through(line: Line, sources: Sources, observer: Observer, earlier: Journal 
         observer.resumed(labels, done, total)
 
     def files() -> Iterable[AnyFound]:
+        if sources.drafts:
+            line.prepare()
+            sources.keep(_only_views(line.views))
         if earlier is None or not earlier.has_done():
             return sources.files
         key = line.prepare()
@@ -157,6 +161,20 @@ def _through(line: Line, sources: Sources, observer: Observer, earlier: Journal 
                 observer.result(result, done, total)
                 yield result
             observer.caught_up(done, total)
+
+
+def _only_views(views: Views | None) -> Views:
+    """What the model looks at, if that can be had of a picture decoded at a reduced size.
+
+    Args:
+        views: the model's views; None: it wants the whole picture.
+
+    Raises:
+        ModelError: when it cannot.
+    """
+    if views is None or "native" in views.names:
+        raise ModelError("this model looks at pictures in their full size", "leave out --draft")
+    return views
 
 
 def _announce(sources: Sources, options: ScanOptions, observer: Observer) -> None:

@@ -49,6 +49,8 @@ class Sources:
     """Told what the model looks at of each picture, so that nothing else is carried and held; None: all of it."""
     stamp: Callable[[AnyFound], str]
     """What is said of a file where it lies, without reading it; empty where that tells nothing."""
+    drafts: bool
+    """Whether pictures are decoded for what the model looks at: it has to be known before the first one."""
     reading: Mapping[str, str]
     """What the reading of files depends on, by name."""
 
@@ -96,7 +98,7 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
     files = FoundFiles(chosen_files(), root)
     workers = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
     readers = readers_with(options.trust_list)
-    limits = Limits(options.max_file_bytes, options.max_pixels, timeout_s=options.file_timeout_s)
+    limits = Limits(options.max_file_bytes, options.max_pixels, draft=options.draft, timeout_s=options.file_timeout_s)
     wanted, seen = wanted_by(options), _Seen()
     with DecodePool(workers, limits, readers) as pool:
 
@@ -114,6 +116,7 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
             examine=lambda found: _examined(pool, found, limits, wanted, seen.views),
             keep=keep,
             stamp=_stamp,
+            drafts=options.draft,
             reading={
                 "limits": str(sorted(asdict(limits).items())),
                 "readers": str(list(READERS.items())),

@@ -42,7 +42,12 @@ def weightless_load(chosen: WeightlessEngine) -> Callable[..., WeightlessEngine]
             return chosen
         model = chosen.identity
         binding = binding_of(
-            model.weights_sha256, model.prompt_version, model.dtype, asked["score"] or model.decides, asked["decode"]
+            model.weights_sha256,
+            model.prompt_version,
+            model.dtype,
+            asked["score"] or model.decides,
+            asked["decode"],
+            draft=asked["draft"],
         )
         return replace(chosen, calibration=applied(read_own(Path(calibration)), binding, chosen.calibration))
 

@@ -98,6 +98,18 @@ def test_int8_needs_a_cpu() -> None:
     assert options_from(given(dtype="int8", device="cpu")).dtype is DType.INT8
 
 
+@pytest.mark.parametrize(
+    "values",
+    [{"stability": 1}, {"audit": True}, {"engine": "openai", "base_url": "http://localhost/v1"}],
+    ids=str,
+)
+def test_a_draft_is_not_for_whole_pictures(values: dict[str, object]) -> None:
+    assert options_from(given(draft="yes")).draft
+    assert not options_from(given(**values)).draft
+    with pytest.raises(ConfigError, match=r"draft and .* contradict each other"):
+        options_from(given(draft=True, **values))
+
+
 def test_a_hostile_name_is_shown_escaped() -> None:
     with pytest.raises(ConfigError) as caught:
         options_from({"\x1b[31m" * 99: Setting(1, "x")})

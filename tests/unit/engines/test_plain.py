@@ -252,6 +252,8 @@ def test_a_calibration_of_the_users_own_goes_before_the_checkpoints(
     assert engines.load(**(settings | {"calibration": None})).calibration == shipped
     with pytest.raises(ConfigError, match="another deciding score"):
         engines.load(score=ScoreKind.AFTER, **settings)
+    with pytest.raises(ConfigError, match="another version of the decoder"):
+        engines.load(draft=True, **settings)
     other = replace(file, binding=replace(binding, weights_sha256="1" * 64))
     place.write_text(own_to_json(other), "utf-8")
     with pytest.raises(ConfigError, match="other weights"):

@@ -4,6 +4,7 @@ import hashlib
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 from PIL import Image, ImageChops, ImageFile
 
 from fakescan.core.records import Failure, ImageKind
-from fakescan.intake.decode import ANIMATED, BAD_ORIENTATION, DEEP, HUGE, TRANSPARENT, DecodedImage, decode
+from fakescan.core.views import Views
+from fakescan.intake.decode import ANIMATED, BAD_ORIENTATION, DEEP, DRAFTED, HUGE, TRANSPARENT, DecodedImage, decode
 from fakescan.intake.identify import decoders
 from fakescan.intake.limits import Limits
+from fakescan.intake.views import strip_of
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -249,6 +252,66 @@ def test_a_huge_jpeg_is_decoded_at_a_reduced_size() -> None:
     # The next bound: what even four times the allowed pixels do not cover is a bomb.
     assert failed(data, limits=Limits(max_pixels=100_000)).code == "too-many-pixels"
     assert failed(saved(gradient(800, 600), "PNG"), limits=limits).code == "too-many-pixels"
+
+
+VIEWS = Views(("square", "crop"), 100, (0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("size_px", "least"), [((400, 900), 200), ((399, 900), 399), ((1700, 1600), 200), ((401, 3207), 201)]
+)
+def test_a_draft_keeps_twice_what_the_views_need(
+    size_px: tuple[int, int], least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = saved(gradient(*size_px), "JPEG", quality=95)
+    seen: list[int] = []
+
+    def strip_seen(image: Image.Image, views: Views) -> Image.Image:
+        seen.append(min(image.size))
+        return strip_of(image, views)
+
+    monkeypatch.setattr("fakescan.intake.decode.strip_of", strip_seen)
+    drafted = decoded(data, limits=Limits(draft=True), views=VIEWS)
+    assert seen == [least]
+    assert (drafted.width_px, drafted.height_px) == size_px
+    assert (DRAFTED in drafted.notes) == (least < min(size_px))
+    whole = decoded(data, views=VIEWS)
+    assert DRAFTED not in whole.notes
+    histogram = ImageChops.difference(drafted.image, whole.image).convert("L").histogram()
+    assert sum(histogram[8:]) == 0
+
+
+def test_a_draft_turns_the_picture_too() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    found = decoded(saved(gradient(800, 600), "JPEG", exif=exif), limits=Limits(draft=True), views=VIEWS)
+    assert (found.width_px, found.height_px) == (600, 800)
+    assert DRAFTED in found.notes
+
+
+@pytest.mark.parametrize(
+    ("kind", "views", "draft"),
+    [
+        ("PNG", VIEWS, True),
+        ("JPEG", None, True),
+        ("JPEG", VIEWS, False),
+        ("JPEG", Views(("square", "native"), 100, (0, 0, 0)), True),
+    ],
+    ids=["no JPEG", "whole picture", "not asked for", "native"],
+)
+def test_what_is_never_drafted(kind: str, views: Views | None, draft: bool) -> None:
+    data = saved(gradient(800, 600), kind)
+    asked, plain = decoded(data, limits=Limits(draft=draft), views=views), decoded(data, views=views)
+    assert asked.image.tobytes() == plain.image.tobytes()
+    assert asked == replace(plain, image=asked.image)
+
+
+def test_a_draft_of_a_huge_jpeg_is_within_the_limits_too() -> None:
+    limits = Limits(draft=True, max_pixels=150_000)
+    found = decoded(saved(gradient(800, 600), "JPEG"), limits=limits, views=VIEWS)
+    assert DRAFTED in found.notes
+    narrow = decoded(saved(gradient(1600, 200), "JPEG"), limits=limits, views=VIEWS)
+    assert HUGE in narrow.notes
 
 
 def test_heic() -> None:

@@ -289,6 +289,7 @@ def test_failures_are_tried_again() -> None:
         ({}, {"decode": "free", "seed": 1}),
         ({}, {"reasoning": "flagged", "policy": "marks"}),
         ({}, {"reasoning": "flagged", "threshold": 0.9}),
+        ({}, {"draft": True}),
     ],
     ids=str,
 )

@@ -15,12 +15,15 @@ from fakescan.core.duplicates import compared
 from fakescan.core.options import ScanOptions, Setting, options_from
 from fakescan.core.records import Assessed, Failure, ImageResult, Label, ModelIdentity, Scan
 from fakescan.core.schema import scan_to_dict
+from fakescan.core.views import Views
 from fakescan.errors import InputError, ModelError, ReportError
+from fakescan.intake.decode import DRAFTED
 from fakescan.intake.discover import Found
 from fakescan.intake.examine import Examined
 from fakescan.observer import Observer
 from fakescan.pipeline import FinishedRun, results, run_scan
 from fakescan.store.run_dir import load_scan
+from tests.support.looking import LookingEngine, ViewingEngine
 from tests.support.pictures import folder, png, png_that_is
 from tests.support.weightless import WeightlessEngine
 
@@ -356,6 +359,39 @@ def test_processes_decode_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert rows(run(asked).scan) == here
+
+
+def large_jpegs(place: Path, count: int) -> Path:
+    place.mkdir()
+    for number in range(count):
+        with Image.open(BytesIO(png(number))) as small:
+            small.resize((640, 480)).save(place / f"{number}.jpg")
+    return place
+
+
+def notes(scan: Scan) -> list[set[str]]:
+    return [{item.note for item in result.evidence if item.reader == "decode"} for result in scan.results]
+
+
+def test_a_draft_holds_from_the_first_picture_on_and_is_told(tmp_path: Path) -> None:
+    pictures = large_jpegs(tmp_path / "in", 3)
+    asked = options(pictures, draft=True, reasoning="none", run_dir=str(tmp_path / "run"))
+    engine = ViewingEngine(views=Views(("square",), 100, (0, 0, 0)))
+    first = run_scan(asked, lambda: engine)
+    assert [DRAFTED in said for said in notes(first.scan)] == [True] * 3
+    assert first.scan.options["draft"] is True
+    assert rows(load_scan(tmp_path / "run")) == rows(first.scan)
+    whole = run_scan(replace(asked, draft=False, resume=True), lambda: engine).scan
+    assert [DRAFTED in said for said in notes(whole)] == [False] * 3
+    # Other pixels, so another answer: none was taken over from the drafted pictures.
+    assert sum(engine.batches) == 6
+
+
+@pytest.mark.parametrize("engine", [LookingEngine(), ViewingEngine()], ids=["whole pictures", "a native view"])
+def test_a_draft_is_refused_where_the_model_needs_all_pixels(tmp_path: Path, engine: LookingEngine) -> None:
+    asked = options(large_jpegs(tmp_path / "in", 1), draft=True, run_dir=str(tmp_path / "run"))
+    with pytest.raises(ModelError, match="full size"):
+        run_scan(asked, lambda: engine)
 
 
 def test_watchers_are_told_when_a_batch_was_told_whole(tmp_path: Path) -> None:
