@@ -71,7 +71,7 @@ def train(
             "--ablation",
             metavar="NAME",
             help="Leave a part out, as in the paper's Tables 4 to 6, into a folder of its own (run.out-NAME): "
-            "no-reasoning, no-facl, no-cpm, lm-only, projector-only, language-only.",
+            "no-reasoning, no-cot, no-facl, no-cpm, lm-only, projector-only, language-only, leak, no-leak.",
         ),
     ] = None,
     launch_file: Annotated[

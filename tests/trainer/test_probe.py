@@ -7,21 +7,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from fakescan.core.answer import short_answer
 from fakescan.core.records import Label
 from fakescan.model.build import load_base
 from fakescan.model.images import Preprocessing
-from fakescan_trainer.config import StageConfig
+from fakescan.model.prompt import QUESTION
+from fakescan_trainer.closed_form import LEAST_AUC
+from fakescan_trainer.config import DataConfig, StageConfig
 from fakescan_trainer.data.features import extend_cache
 from fakescan_trainer.data.mmfr import Record
 from fakescan_trainer.encode import collate
+from fakescan_trainer.evaluate.detection import auc
 from fakescan_trainer.loading import contradictions
 from fakescan_trainer.loop import Trainer
 from fakescan_trainer.out_of_fold import shift_between
-from fakescan_trainer.probe import fit_probe, out_of_fold
-from tests.trainer.conftest import build
+from fakescan_trainer.probe import deal, fit_probe, out_of_fold
+from fakescan_trainer.watch import TrainObserver
+from tests.trainer.conftest import build, draw, record
 
 
 def grouped(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
@@ -55,6 +61,94 @@ def test_out_of_fold_probability_of_a_group_does_not_depend_on_its_own_labels() 
     assert float(p[odd].min()) > 0.5
 
 
+def test_a_label_of_one_source_is_dealt_by_image_and_not_called_the_other_label() -> None:
+    features, labels, _ = grouped()
+    groups = ["studio" if label else f"camera{number % 4}" for number, label in enumerate(labels.tolist())]
+    parts = deal(groups, labels, 5)
+    for number in range(5):
+        left = parts != number
+        assert set(labels[left].tolist()) == {0.0, 1.0}
+    cameras: dict[str, set[int]] = {group: set() for group in groups}
+    for group, part in zip(groups, parts.tolist(), strict=True):
+        cameras[group].add(part)
+    assert len(cameras.pop("studio")) == 5
+    assert all(len(found) == 1 for found in cameras.values())
+    logits, p = out_of_fold(features, labels, torch.full((40,), 1 / 40), groups, 0.01)
+    assert float(logits[labels == 1].min()) > float(logits[labels == 0].max())
+    assert float(p[labels == 1].min()) > 0.5 > float(p[labels == 0].max())
+
+
+def test_an_order_that_is_upside_down_gives_no_targets() -> None:
+    """Two sources a label, and what tells the labels apart in one is turned round in the other."""
+    labels = torch.tensor([float(number % 2) for number in range(24)])
+    groups = [f"s{number // 12}" for number in range(24)]
+    features = (2 * labels - 1)[:, None].repeat(1, 3)
+    features[12:] *= -1
+    features += 0.01 * torch.randn(24, 3, generator=torch.Generator().manual_seed(0))
+    logits, p = out_of_fold(features, labels, torch.full((24,), 1 / 24), groups, 0.01)
+    assert float(logits[labels == 1].max()) < float(logits[labels == 0].min())
+    assert p.tolist() == pytest.approx([0.5] * 24)
+
+
+def test_one_image_of_a_label_has_no_opinion_out_of_fold() -> None:
+    features, labels, groups = grouped()
+    kept = (labels == 0) | (torch.arange(40) == 0)
+    logits, _ = out_of_fold(
+        features[kept],
+        labels[kept],
+        torch.full((21,), 1 / 21),
+        [g for g, k in zip(groups, kept, strict=True) if k],
+        0.01,
+    )
+    assert float(logits[labels[kept] == 1]) == 0.0
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_language_model_is_never_shown_logits_that_are_upside_down(
+    turned: bool, tiny_base: Path, tmp_path: Path, recipe: dict[str, Any]
+) -> None:
+    """Two sources a label whose colours are swapped: by source the probe is wrong, so folds are by image, or none."""
+    rows = []
+    for number in range(32):
+        fake, second = number % 2 == 1, number >= 16
+        draw(tmp_path / "tree" / f"{number}.png", number, fake=fake != (turned and second))
+        answer = short_answer(Label.FAKE if fake else Label.REAL)
+        rows.append(record(f"{number}.png", QUESTION, answer, f"{'b' if second else 'a'}"))
+    (tmp_path / "tree" / "train.json").write_text(json.dumps(rows), "utf-8")
+    config = build(recipe)
+    config = replace(
+        config,
+        model=replace(config.model, projector_pooling=2, views=("square",)),
+        data=DataConfig(
+            root=str(tmp_path / "tree"), train=("train.json",), features=(str(tmp_path / "f"),), fill=True,
+            out_of_fold=True, balance=True,
+        ),
+        stages=(StageConfig("probe", "probe", weight_decay=0.1),),
+        run=replace(config.run, out=str(tmp_path / "run")),
+    )  # fmt: skip
+    assert contradictions(config) == []
+    said: list[str] = []
+    trainer = Trainer(config, Told(said))
+    trainer.run()
+    assert len(said) == 1
+    assert ("warning" in said[0]) is turned
+    logits = np.array([trainer.unseen.p_fake[r.image] for r in trainer.data.labelled])
+    labels = np.array([float(r.label is Label.FAKE) for r in trainer.data.labelled])
+    shown = trainer.data.shift is not None
+    assert shown or turned
+    assert not shown or auc(labels, logits) >= LEAST_AUC
+
+
+class Told(TrainObserver):
+    """Keeps what was said."""
+
+    def __init__(self, said: list[str]) -> None:
+        self.said = said
+
+    def message(self, text: str) -> None:
+        self.said.append(text)
+
+
 def test_soft_targets_reach_the_mapper_s_rows_and_a_resumed_run(
     tiny_base: Path, mmfr: Path, recipe: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -80,10 +174,10 @@ def test_soft_targets_reach_the_mapper_s_rows_and_a_resumed_run(
     trainer.run()
     saved = json.loads((tmp_path / "run" / "out_of_fold.json").read_text("utf-8"))["p_fake"]
     assert set(saved) == {record.image for record in trainer.data.labelled}
-    record = trainer.data.labelled[0]
-    label = float(record.label == "fake")
-    row = trainer.encoder.short(record, trainer.unseen.aim(record))
-    assert collate([row], 0).aim.tolist() == pytest.approx([0.5 * label + 0.5 * saved[record.image]])
+    first = trainer.data.labelled[0]
+    label = float(first.label == "fake")
+    row = trainer.encoder.short(first, trainer.unseen.aim(first))
+    assert collate([row], 0).aim.tolist() == pytest.approx([0.5 * label + 0.5 * saved[first.image]])
     again = Trainer(soft)
     again.run(resume=True)
     assert again.data.shift is not None
@@ -104,9 +198,9 @@ def test_shifted_features_have_the_logit_out_of_fold_and_change_nowhere_else() -
     ]
     shift = shift_between(records, seen, unseen, weight, std)
     cached = torch.randn(2, 3, 6)
-    for number, record in enumerate(records):
+    for number, one in enumerate(records):
         cached[:, 0] = features[number] * std + mean
-        moved = shift.apply(record, cached)
+        moved = shift.apply(one, cached)
         logits = (moved[:, 0] - mean) / std @ weight + bias
         assert logits.tolist() == pytest.approx([float(unseen[number])] * 2, abs=1e-4)
         assert torch.equal(moved[:, 1:], cached[:, 1:])

@@ -37,14 +37,18 @@ def _only(part: Trainable) -> Callable[[TrainConfig], TrainConfig]:
 
 ABLATIONS: dict[str, Callable[[TrainConfig], TrainConfig]] = {
     "no-reasoning": _no_reasoning,
+    "no-cot": lambda config: replace(config, data=replace(config.data, chain=False)),
     "no-facl": _no_facl,
     "no-cpm": _no_cpm,
     "lm-only": lambda config: _no_cpm(_no_facl(config)),
     "projector-only": _only("projector"),
     "language-only": _only("language"),
+    "leak": lambda config: replace(config, data=replace(config.data, leak=True)),
+    "no-leak": lambda config: replace(config, data=replace(config.data, leak=False)),
 }
-"""Table 4: no-reasoning. Table 5: no-facl, no-cpm, lm-only. Table 6: projector-only, language-only. The
-tables' remaining row is the recipe itself."""
+"""Table 4: no-reasoning, no-cot. Table 5: no-facl, no-cpm, lm-only. Table 6: projector-only, language-only. Not in the
+paper: leak, no-leak, the sentence in REASONING that decides before the conclusion does. The tables' remaining rows are
+the recipe itself and, in Table 4, its base, which is not trained."""
 
 
 def ablated(config: TrainConfig, name: str) -> TrainConfig:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
@@ -12,12 +15,19 @@ from fakescan.model.prompt import Tokenizer
 from fakescan_trainer import probe, words
 from fakescan_trainer.config import StageConfig, TrainConfig
 from fakescan_trainer.data.source import TrainingData
+from fakescan_trainer.evaluate.detection import auc
 from fakescan_trainer.network import ForensicNetwork
 from fakescan_trainer.out_of_fold import OutOfFold, shift_between
 from fakescan_trainer.sampling import source_weights
 
 CLOSED_FORM = ("words", "probe")
 """Tasks of a stage that are done here."""
+
+LEAST_AUC = 0.6
+"""Of out-of-fold logits that training images are shown with. Below it the language model would learn that the probe
+is wrong, and turn it round: with few sources the order of those held out is often upside down."""
+POOR_AUC = 0.75
+"""Below it whoever trains is told."""
 
 
 def run_closed_form(
@@ -65,12 +75,31 @@ def _probe(
     probe.start_from_probe(network.llava, anchors, weight.to(tokens), bias.to(tokens))
     figures = {"probe_logit_spread": float((tokens @ weight).std())}
     if unseen.share or config.data.out_of_fold:
-        sources = [record.source for record in records]
+        sources, images = [record.source for record in records], [record.image for record in records]
         logits, p_fake = probe.out_of_fold(tokens, labels, weights, sources, stage.weight_decay)
+        order = figures["out_of_fold_auc"] = _order(labels, logits)
+        if not order >= LEAST_AUC:
+            logits, p_fake = probe.out_of_fold(tokens, labels, weights, images, stage.weight_decay)
+            order = figures["out_of_fold_by_image_auc"] = _order(labels, logits)
         shift = None
-        if config.data.out_of_fold:
+        if config.data.out_of_fold and order >= LEAST_AUC:
             shift = shift_between(records, tokens @ weight + bias, logits, weight, projector.feature_std[0])
         unseen.keep({r.image: round(float(p), 6) for r, p in zip(records, p_fake, strict=True)}, shift)
         data.shift = shift
         figures["out_of_fold_logit_spread"] = float(logits.std())
     return figures
+
+
+def _order(labels: torch.Tensor, logits: torch.Tensor) -> float:
+    return auc(labels.double().numpy(), logits.double().numpy())
+
+
+def remark(figures: Mapping[str, float]) -> str:
+    """What whoever trains should know of a stage's figures; empty when nothing."""
+    order = figures.get("out_of_fold_auc", math.nan)
+    if math.isnan(order):
+        return ""
+    told = f"linear detectors rank images of sources that they had not seen with an AUC of {order:.2f} (0.5 is chance)"
+    if order >= POOR_AUC:
+        return told
+    return f"warning: {told}: add sources of both labels that show the same things; more steps do not mend it"

@@ -81,6 +81,9 @@ class DataConfig:
     moved along its weight to its out-of-fold logit."""
     leak: bool = True
     """Keep "Therefore, this image is ..." at the end of REASONING (the paper's form)."""
+    chain: bool = True
+    """Four stages. False: full rows teach the interpretation as one text, without SUMMARY, CAPTION and the two
+    perspectives (paper Table 4, "w/o Reasoning CoT"); scan such a model with ``--decode free``."""
     balance: bool = False
     """Draw labels equally and sources by the square root of their size, instead of whole epochs in random order."""
     steer: float = 0.0

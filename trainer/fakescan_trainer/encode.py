@@ -10,8 +10,17 @@ from dataclasses import dataclass
 
 import torch
 
-from fakescan.core.records import Label
-from fakescan.model.prompt import CAPTION_QUESTION, ChatTemplate, PromptIds, Tokenizer, build_prompt
+from fakescan.core.answer import HIGH_LEVEL_START, LOW_LEVEL_START, open_tag
+from fakescan.core.records import Label, Stage
+from fakescan.model.prompt import (
+    CAPTION_QUESTION,
+    QUESTION,
+    ChatTemplate,
+    PromptIds,
+    Tokenizer,
+    build_prompt,
+    continuation_ids,
+)
 from fakescan_trainer.data.mmfr import Record
 
 IGNORED = -100
@@ -52,6 +61,7 @@ class RowEncoder:
         caption_visual_tokens: int | None = None,
         leak: bool,
         max_text_tokens: int,
+        chain: bool = True,
     ) -> None:
         """Tokenise the constant pieces once.
 
@@ -63,6 +73,7 @@ class RowEncoder:
             caption_visual_tokens: the same in caption rows, which may show fewer views; None: as many.
             leak: keep the sentence in REASONING that names the side.
             max_text_tokens: longest caption + reasoning.
+            chain: four stages; False: the interpretation alone.
         """
         self.tokenizer = tokenizer
         self.prompt: PromptIds = build_prompt(tokenizer, template, image_id, visual_tokens)
@@ -71,6 +82,9 @@ class RowEncoder:
         self.template = template
         self.leak = leak
         self.max_text_tokens = max_text_tokens
+        self.chain = chain
+        turn = template.turn_end + template.answer_start
+        self._text_start = continuation_ids(tokenizer, QUESTION, turn + open_tag(Stage.REASONING))
         self._between = [*self.prompt.caption_end, *self.prompt.reasoning_start]
 
     def _ids(self, before: str, text: str) -> list[int]:
@@ -93,16 +107,19 @@ class RowEncoder:
         return Row(ids, supervised, label, len(forced), float(label) if aim is None else aim, True, (0, 0), (0, 0))
 
     def full(self, record: Record, *, steered: bool) -> Row:
-        """All four stages. Steered rows leave the forced pieces unsupervised, since inference always forces them."""
+        """All four stages. Steered rows leave the forced pieces unsupervised, since inference always forces them.
+
+        Without ``chain`` the answer is the interpretation, as one text, and the conclusion; no row is steered then.
+        """
         if record.label is None or not record.reasoning:
             raise ValueError(f"{record.image} has no reasoning")
+        if not self.chain:
+            return self._unchained(record, record.label)
         opening = self.prompt.opening[record.label if steered else None]
         turn_end = len(self.prompt.free_opening)
-        leak = f" Therefore, this image is {record.label.value}." if self.leak else ""
-        caption = self._ids(">", " " + record.caption)
-        reasoning = self._ids(">", " " + record.reasoning + leak)
         spare = self.max_text_tokens
-        caption, reasoning = caption[: spare // 2], reasoning[: max(1, spare - min(len(caption), spare // 2))]
+        caption = self._ids(">", " " + record.caption)[: spare // 2]
+        reasoning = self._reasoning(record.reasoning, record.label, spare - len(caption))
         free = [*caption, *self._between, *reasoning, *self.prompt.reasoning_end]
         conclusion, closing = self.prompt.conclusion, self.prompt.closing[record.label]
         ids = (*self.prompt.head, *opening, *free, *conclusion, *closing)
@@ -119,6 +136,28 @@ class RowEncoder:
             ids, tuple(supervised), int(record.label is Label.FAKE), index, float(record.label is Label.FAKE),
             not steered, span, (reason_from, reason_from + len(reasoning)),
         )  # fmt: skip
+
+    def _reasoning(self, text: str, label: Label, room: int) -> list[int]:
+        """Ids of a reasoning, at most ``room`` (at least 1); words are cut, the sentence of the leak is not."""
+        leak = f" Therefore, this image is {label.value}." if self.leak else ""
+        ids = self._ids(">", " " + text + leak)
+        if len(ids) <= room:
+            return ids
+        said = self._ids(".", leak) if leak else []
+        return [*ids[: max(1, room - len(said))], *said]
+
+    def _unchained(self, record: Record, label: Label) -> Row:
+        """The interpretation without SUMMARY, CAPTION and perspectives (Table 4, "w/o Reasoning CoT")."""
+        plain = record.reasoning.replace(LOW_LEVEL_START, "").replace(HIGH_LEVEL_START, "")
+        words = self._reasoning(" ".join(plain.split()), label, self.max_text_tokens)
+        start = len(self.prompt.head) + len(self._text_start)
+        before = (*self.prompt.head, *self._text_start, *words, *self.prompt.reasoning_end, *self.prompt.conclusion)
+        ids = (*before, *self.prompt.closing[label])
+        shown = len(self.prompt.head) + len(self.prompt.free_opening)
+        supervised = (False,) * shown + (True,) * (len(ids) - shown)
+        span = (start, start + len(words))  # of both texts: there is no caption to align with
+        fake = label is Label.FAKE
+        return Row(ids, supervised, int(fake), len(before), float(fake), True, span, span)
 
     def caption(self, record: Record) -> Row:
         """The caption as the answer to the caption question."""

@@ -22,7 +22,7 @@ from fakescan.model.build import load_base
 from fakescan.model.projector import PooledProjector
 from fakescan_trainer import probe
 from fakescan_trainer.calibrate import of_held_out
-from fakescan_trainer.closed_form import CLOSED_FORM, run_closed_form
+from fakescan_trainer.closed_form import CLOSED_FORM, remark, run_closed_form
 from fakescan_trainer.config import StageConfig, TrainConfig, to_toml_table
 from fakescan_trainer.encode import Row, collate
 from fakescan_trainer.evaluate.validation import evaluate, triage_scores
@@ -159,6 +159,8 @@ class Trainer:
                     figures = run_closed_form(stage, self.config, self.network, self.tokenizer, self.data, self.unseen)
                     self.position.total_steps += 1
                     self.watch.step(1, figures)
+                    if said := remark(figures):
+                        self.watch.message(said)
                 else:
                     self._stage(stage, metrics_file, resume=resume)
                     resume = False

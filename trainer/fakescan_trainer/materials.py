@@ -65,7 +65,7 @@ def gather(config: TrainConfig, *, fill: bool = True) -> Materials:
         tokenizer, TEMPLATES[config.model.template], llava.image_token_id,
         visual_tokens_of(llava) * len(config.model.views),
         caption_visual_tokens=visual_tokens_of(llava) * (config.data.caption_views or len(config.model.views)),
-        leak=config.data.leak, max_text_tokens=config.data.max_text_tokens,
+        leak=config.data.leak, max_text_tokens=config.data.max_text_tokens, chain=config.data.chain,
     )  # fmt: skip
     data = config.data
     if data.fill and not fill and not Path(data.features[0]).is_dir():

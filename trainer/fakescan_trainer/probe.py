@@ -78,6 +78,35 @@ def fit_probe(
     return weight.detach(), bias.detach()
 
 
+def deal(groups: Sequence[str], labels: torch.Tensor, folds: int) -> torch.Tensor:
+    """Parts for ``out_of_fold``: whole groups, by label, largest first, each to the part that holds fewest.
+
+    A label with a single group is dealt image by image: with the group held out, the probe would have seen the other
+    label alone, and would call all of it that.
+
+    Args:
+        groups: (M,) names, such as sources.
+        labels: (M,), 1 = fake.
+        folds: how many parts.
+
+    Returns:
+        (M,), the number of each image's part.
+    """
+    marks = labels.tolist()
+    several = {mark: len({g for g, own in zip(groups, marks, strict=True) if own == mark}) > 1 for mark in set(marks)}
+    units = [
+        (mark, group if several[mark] else f"{group}#{at}")
+        for at, (group, mark) in enumerate(zip(groups, marks, strict=True))
+    ]
+    dealt: dict[tuple[float, str], int] = {}
+    filled: dict[float, list[int]] = {mark: [0] * folds for mark in several}
+    for unit, size in sorted(Counter(units).items(), key=lambda item: (-item[1], item[0][1], item[0][0])):
+        smallest = filled[unit[0]].index(min(filled[unit[0]]))
+        filled[unit[0]][smallest] += size
+        dealt[unit] = smallest
+    return torch.tensor([dealt[unit] for unit in units])
+
+
 def out_of_fold(
     features: torch.Tensor,
     labels: torch.Tensor,
@@ -92,29 +121,26 @@ def out_of_fold(
         features: (M, C), standardised.
         labels: (M,), 1 = fake.
         weights: (M,), summing to 1.
-        groups: (M,) names, such as sources; a group lies in one fold.
+        groups: (M,) names, such as sources, dealt out by ``deal``.
         penalty: as for ``fit_probe``.
-        folds: how many parts the groups are dealt into, by label, largest first.
+        folds: how many parts.
 
     Returns:
-        Logits (M,) as the probes give them, and P(fake) (M,) in (0, 1), scaled to be calibrated as a whole.
+        Logits (M,) as the probes give them, 0 where a probe would have seen one label alone; and P(fake) (M,) in
+        (0, 1), scaled to be calibrated as a whole, the share of fakes where larger logits do not mean fake.
     """
-    sizes = Counter(zip(groups, labels.tolist(), strict=True))
-    dealt: dict[tuple[str, float], int] = {}
-    filled: dict[float, list[int]] = {label: [0] * folds for _, label in sizes}
-    for (group, label), size in sorted(sizes.items(), key=lambda item: (-item[1], item[0])):
-        smallest = filled[label].index(min(filled[label]))
-        filled[label][smallest] += size
-        dealt[group, label] = smallest
-    fold = torch.tensor([dealt[key] for key in zip(groups, labels.tolist(), strict=True)])
+    fold = deal(groups, labels, folds)
     scores = torch.zeros(len(labels))
     for number in range(folds):
         held = fold == number
-        if not bool(held.any()):
+        if not bool(held.any()) or len(labels[~held].unique()) < 2:
             continue
         weight, bias = fit_probe(features[~held], labels[~held], weights[~held] / weights[~held].sum(), penalty)
         scores[held] = features[held] @ weight + bias
-    temperature, shift = fit_platt(scores.double().numpy(), labels.double().numpy(), weights.double().numpy())
+    try:
+        temperature, shift = fit_platt(scores.double().numpy(), labels.double().numpy(), weights.double().numpy())
+    except ValueError:  # one label, or an order that is upside down, as few sources can give: no use as a target
+        return scores, torch.full_like(scores, float((weights * labels).sum() / weights.sum()))
     return scores, torch.sigmoid(scores / temperature + shift)
 
 

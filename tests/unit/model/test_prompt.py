@@ -21,8 +21,8 @@ def text(ids: tuple[int, ...]) -> str:
     return str(TOKENIZER.decode([i for i in ids if i != IMAGE_ID]))
 
 
-def encoder(*, leak: bool = True, limit: int = 300) -> RowEncoder:
-    return RowEncoder(TOKENIZER, TEMPLATES["chatml"], IMAGE_ID, 5, leak=leak, max_text_tokens=limit)
+def encoder(*, leak: bool = True, limit: int = 300, chain: bool = True) -> RowEncoder:
+    return RowEncoder(TOKENIZER, TEMPLATES["chatml"], IMAGE_ID, 5, leak=leak, max_text_tokens=limit, chain=chain)
 
 
 RECORD = Record("a.png", Label.FAKE, "A red thing.", "From low-level perspective: Much red.", "s")
@@ -80,6 +80,33 @@ def test_long_texts_are_cut_but_the_conclusion_stays() -> None:
     row = encoder(limit=40).full(long, steered=False)
     assert row.ids[row.index :] == PROMPT.closing[Label.REAL]
     assert row.caption_span[1] - row.caption_span[0] + row.reasoning_span[1] - row.reasoning_span[0] <= 40
+
+
+def test_a_cut_reasoning_keeps_the_sentence_of_the_leak() -> None:
+    long = Record("a.png", Label.REAL, "word.", "reason. " * 200 + "End.", "s")
+    row = encoder(limit=60).full(long, steered=False)
+    said = text(row.ids[slice(*row.reasoning_span)])
+    assert said.endswith("Therefore, this image is real.")
+    assert "End." not in said
+    assert row.caption_span[1] - row.caption_span[0] + row.reasoning_span[1] - row.reasoning_span[0] == 60
+
+
+def test_without_the_chain_the_interpretation_is_one_text_before_the_conclusion() -> None:
+    both = Record(
+        "a.png", Label.FAKE, "A dog.", "From low-level perspective: Soft. From high-level perspective: Odd.", "s"
+    )
+    for steered in (False, True):  # such rows are not steered
+        row = encoder(leak=False, chain=False).full(both, steered=steered)
+        answer = text(row.ids).split("assistant\n")[1]
+        conclusion = f"<CONCLUSION> {LONG_CONCLUSION} fake. </CONCLUSION><|im_end|>"
+        assert answer == f"<REASONING> Soft. Odd. </REASONING>\n{conclusion}"
+        assert row.ids[row.index :] == PROMPT.closing[Label.FAKE]
+        assert row.score
+        learnt = tuple(token for token, counted in zip(row.ids, row.supervised, strict=True) if counted)
+        assert text(learnt) == answer
+        assert text(row.ids[slice(*row.reasoning_span)]) == " Soft. Odd."
+        assert row.caption_span == row.reasoning_span
+    assert "Therefore, this image is fake." in text(encoder(chain=False).full(both, steered=False).ids)
 
 
 def test_padding_is_masked_by_length_not_by_id() -> None:
