@@ -6,9 +6,12 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.authority import TimeAuthority
 
 # Typer and Rich decide at import whether they write to a terminal, so these go before any test module is imported.
 for _name in ("FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "GITHUB_ACTIONS", "NO_COLOR", "TERMINAL_WIDTH"):
@@ -19,6 +22,10 @@ os.environ["TRANSFORMERS_OFFLINE"] = "1"
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Read before the fixture below empties the environment.
 SHARED = Path(os.environ.get("FAKESCAN_TEST_DATA") or REPOSITORY.parent / "shared")
+
+
+_CONNECT, _LOOK_UP = socket.socket.connect, socket.getaddrinfo
+"""As they are before a test begins and its network is taken away."""
 
 
 class NetworkUsed(BaseException):
@@ -56,6 +63,32 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
     monkeypatch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
     monkeypatch.setattr(socket, "getaddrinfo", no_lookup)
+
+
+@pytest.fixture
+def loopback(offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let connections to this machine through, and no others."""
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family == socket.AF_INET and address[0] != "127.0.0.1":
+            raise NetworkUsed(f"a test tried to connect to {address!r}")
+        _CONNECT(self, address)
+
+    def look_up(host: Any, *rest: Any, **named: Any) -> Any:
+        if host not in ("127.0.0.1", b"127.0.0.1"):
+            raise NetworkUsed(f"a test tried to look up {host!r}")
+        return _LOOK_UP(host, *rest, **named)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+@pytest.fixture(scope="session")
+def time_authority() -> TimeAuthority:
+    """A time-stamping authority that everybody who tests timestamps asks."""
+    from tests.support.authority import TimeAuthority
+
+    return TimeAuthority()
 
 
 @pytest.fixture(scope="session")

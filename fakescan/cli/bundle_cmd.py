@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from io import StringIO
 from pathlib import Path
@@ -11,8 +12,9 @@ import typer
 
 from fakescan.cli.exits import say
 from fakescan.cli.scan_options import Debug
+from fakescan.cli.stamps import stamp_line
 from fakescan.desk import bundle as bundles
-from fakescan.errors import ReportError
+from fakescan.errors import InputError, ReportError
 from fakescan.reports import renderer_class
 from fakescan.reports.thumbs import make_thumbnails
 from fakescan.store.atomic import check_writable
@@ -28,16 +30,27 @@ def bundle(
         str | None,
         typer.Option("--pictures", metavar="DIR", help="The folder that the scan's paths are relative to now."),
     ] = None,
+    timestamp_url: Annotated[
+        str | None,
+        typer.Option(
+            "--timestamp-url",
+            metavar="URL",
+            help="Ask this time-stamping authority (RFC 3161) when the seal existed. Only the seal, a hash, is sent.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
     debug: Debug = False,
 ) -> None:
     """Pack a run into a zip that tells later whether any of it was changed. Prints its seal.
 
     In it: the JSON report, the page, CSV and CASE/UCO, what the scanned files hash to now, versions, and a hash
-    chain over all of it. Keep the seal apart from the zip: in the case file, in a mail, with a timestamping service.
+    chain over all of it. Keep the seal apart from the zip: in the case file, in a mail. Where that is not enough, have
+    an authority state when it existed, with --timestamp-url: its answer is kept in the zip, and `fakescan verify`
+    checks it offline.
 
     Example: [bold]fakescan bundle report.json -o case-17.zip[/bold]
     """
+    stamped = _asking(timestamp_url) if timestamp_url is not None else None
     target = Path(output)
     check_writable(target)
     if target.exists() and not force:
@@ -54,7 +67,30 @@ def bundle(
             given: dict[str, object] = {"thumbnails": thumbnails} if fmt == "html" else {}
             factory(**given).render(scan, text)
             reports[name] = text.getvalue().encode("utf-8")
-    seal = bundles.seal(scan, target, reports, root=root)
+    seal = bundles.seal(scan, target, reports, root=root, stamped=stamped)
     say(f"bundle: {output}")
     say("seal (keep it apart from the bundle):")
     typer.echo(seal)
+
+
+def _asking(url: str) -> Callable[[str], bytes]:
+    """What asks an authority about a seal. A bad address or a missing package shows before any work is done."""
+    from fakescan.desk import authority, timestamp
+
+    address = authority.checked_address(url)
+    timestamp.request_for("0" * 64)
+
+    def stamped(seal: str) -> bytes:
+        request = timestamp.request_for(seal)
+        say(f"sending to {address}: the seal {seal}, which is a hash, and a random number; nothing else")
+        answer = authority.ask(url, request)
+        try:
+            stamp = timestamp.check_answer(answer, request, seal)
+        except timestamp.BrokenTimestampError as fault:
+            raise InputError(
+                f"{address}: the timestamp {fault}", "give another authority, or leave out --timestamp-url"
+            ) from None
+        say(stamp_line(stamp))
+        return answer
+
+    return stamped

@@ -30,6 +30,10 @@ Root = Annotated[
 ]
 Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Files decoded at once.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Port = Annotated[
+    int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port on this machine; 0 takes a free one.")
+]
+Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 
 
@@ -86,7 +90,7 @@ def served(desk: Desk, assets: Mapping[str, str], port: int, *, browser: bool) -
 
     Args:
         desk: what it asks and tells.
-        assets: texts of the page by suffix.
+        assets: texts of the page's files by name, as ``desk_page.page_files`` gives them.
         port: 0 takes a free one.
         browser: whether to open it.
     """

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fakescan.cli.data_options import served
+from fakescan.cli.data_options import Browser, Port, served
 from fakescan.cli.exits import one_line
 from fakescan.cli.scan_options import Debug
 
@@ -22,10 +22,8 @@ def rate(
     per_set: Annotated[int, typer.Option("--per-set", metavar="N", min=1, help="At most N images of each set.")] = 100,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Another one draws others.")] = 0,
     root: Annotated[Path | None, typer.Option("--root", metavar="DIR", help="Where paths of a list start.")] = None,
-    port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port on this machine; 0 takes a free one.")
-    ] = 0,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    port: Port = 0,
+    browser: Browser = True,
     debug: Debug = False,
 ) -> None:
     """Mark each sentence of a model's reasoning from 1 to 5; fakescan eval --ratings FILE makes the tables.
@@ -34,7 +32,7 @@ def rate(
 
     Example: [bold]fakescan data rate testset --report scan.json -o marks.jsonl --rater "J. Doe"[/bold]
     """
-    from fakescan.reports.templates import read_template, template_roots
+    from fakescan.reports.desk_page import DeskPage, page_files
     from fakescan.store.run_dir import load_scan
     from fakescan_trainer.data.facts import Reencoder
     from fakescan_trainer.data.review import PICTURE_PX
@@ -44,11 +42,8 @@ def rate(
 
     found = read_test_set(data, root=root)
     answers = drawn(from_scan(found.samples, load_scan(report)).answers, per_set, seed)
-    roots = template_roots()
-    files = {"html": "rating.html", "css": "review.css", "js": "rating.js", "svg": "review.svg"}
-    assets = {suffix: read_template(roots, f"review/{name}") for suffix, name in files.items()}
     with Reencoder(Path(), PICTURE_PX) as pictures:
         desk = RatingDesk(answers, output, rater, pictures)
-        served(desk, assets, port, browser=browser)
+        served(desk, page_files(DeskPage.RATING), port, browser=browser)
     counts = ", ".join(f"{number:,} {name}" for name, number in sorted(desk.counts().items()))
     typer.echo(one_line(f"{output}: {counts}"))

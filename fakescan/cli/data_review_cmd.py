@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fakescan.cli.data_options import Data, Root, served
+from fakescan.cli.data_options import Browser, Data, Port, Root, served
 from fakescan.cli.exits import one_line
 from fakescan.cli.scan_options import Debug
 
@@ -18,10 +18,8 @@ def review(
         Path, typer.Option("-o", "--output", metavar="FILE", help="Decisions (.jsonl); it is only added to.")
     ],
     root: Root = None,
-    port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port on this machine; 0 takes a free one.")
-    ] = 0,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    port: Port = 0,
+    browser: Browser = True,
     debug: Debug = False,
 ) -> None:
     """Review annotations in the browser; fakescan data compile --reviewed FILE applies the decisions.
@@ -30,16 +28,14 @@ def review(
 
     Example: [bold]fakescan data review photos/annotations.jsonl -o photos/reviewed.jsonl[/bold]
     """
-    from fakescan.reports.templates import read_template, template_roots
+    from fakescan.reports.desk_page import DeskPage, page_files
     from fakescan_trainer.data.facts import Reencoder
     from fakescan_trainer.data.review import PICTURE_PX, ReviewDesk
     from fakescan_trainer.data.samples import read_sound
 
     listing = read_sound(data, root)
-    roots = template_roots()
-    assets = {suffix: read_template(roots, f"review/review.{suffix}") for suffix in ("html", "css", "js", "svg")}
     with Reencoder(listing.root, PICTURE_PX) as pictures:
         desk = ReviewDesk(listing.samples, output, pictures)
-        served(desk, assets, port, browser=browser)
+        served(desk, page_files(DeskPage.REVIEW), port, browser=browser)
         counts = ", ".join(f"{number:,} {name}" for name, number in sorted(desk.counts().items()))
         typer.echo(one_line(f"{output}: {counts}"))

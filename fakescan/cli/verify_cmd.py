@@ -11,6 +11,7 @@ import typer
 
 from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, one_line
 from fakescan.cli.scan_options import Debug
+from fakescan.cli.stamps import check_stamp
 from fakescan.core.records import Scan
 from fakescan.desk import bundle as bundles
 from fakescan.desk.rehash import State, check_inputs
@@ -35,12 +36,20 @@ def verify(
         str | None,
         typer.Option("--seal", metavar="HASH", help="The seal that was noted when the bundle was made."),
     ] = None,
+    timestamp_trust: Annotated[
+        str | None,
+        typer.Option(
+            "--timestamp-trust",
+            metavar="FILE",
+            help="Root certificate of the authority that gave the bundle's timestamp (PEM or DER).",
+        ),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Hash everything again, offline, and name what has changed.
 
     Of a run: the scanned files, and the reports that were written with it. Of a bundle: everything in it, its hash
-    chain, and the scanned files where they are still there.
+    chain, its timestamp, and the scanned files where they are still there.
 
     Exit codes: 0 nothing has changed, 1 something has, 3 something is missing or cannot be compared.
 
@@ -56,10 +65,14 @@ def verify(
         typer.echo(one_line(f"bundle sealed at {sealed.sealed_at or 'an unknown time'}, seal {sealed.seal or 'none'}"))
         if seal is None:
             typer.echo("the seal was not compared: give the one that was noted with --seal")
+        broken, unchecked = check_stamp(sealed, Path(timestamp_trust) if timestamp_trust else None)
+        changed += broken
+        unknown += unchecked
         scan = sealed.scan
     else:
-        if seal is not None:
-            raise ReportError(f"{ascii(run)[1:-1]} is no bundle and has no seal", "leave out --seal")
+        if seal is not None or timestamp_trust is not None:
+            given = "--seal" if seal is not None else "--timestamp-trust"
+            raise ReportError(f"{ascii(run)[1:-1]} is no bundle and has no seal", f"leave out {given}")
         # The journal of an interrupted run knows the results but not when it ended; its report does.
         report = RunDir(source).report
         scan = load_scan(report if report.is_file() else source)

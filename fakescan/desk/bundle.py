@@ -7,6 +7,7 @@
     inputs.json        each scanned file, and whether it still had its recorded digest when the bundle was sealed
     environment.json   versions and platform of the machine that sealed
     chain.jsonl        a line a file: its digest, and a hash over this line and the one before
+    timestamp.tsr      where it was asked for: an authority's statement of when the seal existed
 
 The last hash of the chain is the **seal**. Whoever can change the zip can also make a new chain, so the seal has to be
 kept apart from it: written into the case file, mailed, or timestamped by a third party (RFC 3161).
@@ -18,7 +19,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ from fakescan.core.environment import environment
 from fakescan.core.json_values import valid_unicode, written_path
 from fakescan.core.records import Scan
 from fakescan.core.schema import scan_from_json, scan_to_json
-from fakescan.desk import chain
+from fakescan.desk import chain, timestamp
 from fakescan.desk.rehash import Checked, check_inputs, digest_of
 from fakescan.errors import InputError
 from fakescan.store.atomic import replace_atomically
@@ -59,9 +60,18 @@ class Sealed:
     """What is not as it was sealed, one sentence each; empty when everything is."""
     scan: Scan | None
     """The scan in it, None when it cannot be read."""
+    timestamp: bytes | None = None
+    """The authority's answer over the seal, unchecked; None where there is none."""
 
 
-def seal(scan: Scan, target: Path, reports: Mapping[str, bytes], *, root: Path | None = None) -> str:
+def seal(
+    scan: Scan,
+    target: Path,
+    reports: Mapping[str, bytes],
+    *,
+    root: Path | None = None,
+    stamped: Callable[[str], bytes] | None = None,
+) -> str:
     """Write a bundle, whole or not at all.
 
     Args:
@@ -69,6 +79,8 @@ def seal(scan: Scan, target: Path, reports: Mapping[str, bytes], *, root: Path |
         target: where to.
         reports: more files by name, e.g. ``report.html``.
         root: the folder that the scan's paths are relative to now; the recorded one when None.
+        stamped: gives a time-stamping authority's answer over the seal. The chain tells that there is one, so that
+            it cannot be taken out unseen. What this raises ends the sealing, and nothing is written.
 
     Returns:
         The seal.
@@ -81,9 +93,13 @@ def seal(scan: Scan, target: Path, reports: Mapping[str, bytes], *, root: Path |
     members[ENVIRONMENT] = _json({"fakescan": __version__, **environment()})
     sealed_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     header = {"fakescan_bundle": VERSION, "scan_id": scan.scan_id, "sealed_at": sealed_at}
+    if stamped:
+        header["timestamp"] = timestamp.MEMBER
     entries = [header, *({"name": name, **_about(data)} for name, data in members.items())]
     lines, last = chain.chained(entries)
     members[CHAIN] = "".join(f"{line}\n" for line in lines).encode("ascii")
+    if stamped:
+        members[timestamp.MEMBER] = stamped(last)
 
     def write(path: Path) -> None:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -140,8 +156,13 @@ def _checked(archive: zipfile.ZipFile) -> Sealed:
     recorded = {str(entry["name"]): entry for entry in entries[1:] if "name" in entry}
     for name, entry in recorded.items():
         faults += _member_faults(archive, name, str(entry.get("sha256", "")))
-    faults += [f"{_shown(name)} was added" for name in names if name not in recorded and name != CHAIN]
-    return Sealed(last, str(entries[0].get("sealed_at", "")), tuple(faults), _scan_in(archive, faults))
+    known = {CHAIN, *recorded}
+    if entries[0].get("timestamp") == timestamp.MEMBER:
+        known.add(timestamp.MEMBER)
+    faults += [f"{_shown(name)} was added" for name in names if name not in known]
+    scan = _scan_in(archive, faults)
+    token = _timestamp_in(archive, faults) if timestamp.MEMBER in known - recorded.keys() else None
+    return Sealed(last, str(entries[0].get("sealed_at", "")), tuple(faults), scan, token)
 
 
 def _member_faults(archive: zipfile.ZipFile, name: str, sha256: str) -> list[str]:
@@ -160,6 +181,17 @@ def _scan_in(archive: zipfile.ZipFile, faults: list[str]) -> Scan | None:
     except (InputError, KeyError, UnicodeDecodeError, *_BROKEN):
         faults.append(f"{SCAN} cannot be read")
         return None
+
+
+def _timestamp_in(archive: zipfile.ZipFile, faults: list[str]) -> bytes | None:
+    try:
+        with archive.open(timestamp.MEMBER) as stream:
+            return stream.read(timestamp.MAX_BYTES)
+    except KeyError:
+        faults.append(f"{timestamp.MEMBER} is missing")
+    except _BROKEN:
+        faults.append(f"{timestamp.MEMBER} is damaged")
+    return None
 
 
 def _about(data: bytes) -> dict[str, Any]:

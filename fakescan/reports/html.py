@@ -23,7 +23,7 @@ from fakescan.errors import ReportError
 from fakescan.reports.beside import FILES_SUFFIX, Beside
 from fakescan.reports.charts import FEW_IMAGES
 from fakescan.reports.decided import Decided
-from fakescan.reports.templates import PAGE, read_template, template_roots
+from fakescan.reports.templates import PAGE, environment, read_template, template_roots
 from fakescan.reports.thumbs import data_addresses, media_type_of
 from fakescan.reports.view import PageView, build_page
 from fakescan.reports.view_image import anchor
@@ -112,16 +112,9 @@ class HtmlRenderer:
         style = "\n".join(_asset(read_template(roots, f"assets/page/{name}.css"), f"{name}.css") for name in _STYLES)
         parts = (_asset(read_template(roots, f"assets/page/{name}.js"), f"{name}.js") for name in _SCRIPTS)
         script = '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
-        environment = jinja2.Environment(
-            loader=jinja2.FunctionLoader(lambda name: read_template(roots, f"html/{name}")),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
         address, digest = data or ("", "")
         try:
-            template = environment.get_template(PAGE.removeprefix("html/"))
+            template = environment(roots).get_template(PAGE.removeprefix("html/"))
             for chunk in template.generate(
                 page=page,
                 marks=MARKS,

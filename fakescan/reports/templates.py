@@ -1,11 +1,18 @@
-"""Where page templates come from: a folder given by hand, then the installed package, then the checkout around it."""
+"""Where page templates come from: a folder given by hand, then the installed package, then the checkout around it.
+
+And what holds for all of them: values become text, a name that is not there is an error, and nothing is loaded.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+
+import jinja2
 
 from fakescan.errors import ReportError
 
@@ -52,3 +59,29 @@ def read_template(roots: Sequence[Traversable], name: str) -> str:
                     f"cannot read the template {name}: {fault}", "check the --templates folder"
                 ) from fault
     raise ReportError(f"no such template: {name}", "check the --templates folder")
+
+
+def environment(roots: Sequence[Traversable], folder: str = "html") -> jinja2.Environment:
+    """What fills templates in.
+
+    Args:
+        roots: as ``template_roots`` gives them.
+        folder: that the templates' names are relative to.
+    """
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: read_template(roots, f"{folder}/{name}")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def policy_without_script(style: str) -> str:
+    """The Content Security Policy of a page that has this style in it, and nothing that runs or loads.
+
+    Args:
+        style: the text of its one style element.
+    """
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"

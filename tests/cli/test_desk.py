@@ -7,11 +7,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from fakescan.core.records import Label
+from fakescan.desk.timestamp import request_for
 from tests.cli.conftest import Cli
+from tests.support.authority import TimeAuthority, endless, served
 from tests.support.pictures import folder, png_that_is
 from tests.support.weightless import WeightlessEngine
 
@@ -80,6 +83,102 @@ def test_a_bundle_from_making_to_checking(cli: Cli, run: Path, tmp_path: Path) -
     assert cli("bundle", "run", "-o", "case.zip").code == 2
     assert (tmp_path / "case.zip").read_bytes() == before
     assert cli("bundle", "r.json", "-o", "case.zip", "--force").code == 0
+
+
+def test_a_timestamp_from_asking_to_checking(
+    cli: Cli, run: Path, tmp_path: Path, time_authority: TimeAuthority, loopback: None
+) -> None:
+    with served(time_authority.answer) as url:
+        made = cli("bundle", "run", "-o", "case.zip", "--timestamp-url", url)
+    seal = made.out.strip()
+    assert (made.code, len(seal)) == (0, 64), made.err
+    assert f"sending to {url}: the seal {seal}, which is a hash, and a random number; nothing else" in made.err
+    assert " UTC by Test Time, Testers: signature valid, signer not checked" in made.err
+    done = cli("verify", "case.zip", "--seal", seal)
+    assert done.code == 0
+    assert " UTC by Test Time, Testers: signature valid, signer not checked" in done.out
+    time_authority.write_root(tmp_path / "root.pem")
+    done = cli("verify", "case.zip", "--timestamp-trust", "root.pem")
+    assert done.code == 0
+    assert "signature valid, signer trusted" in done.out
+    TimeAuthority().write_root(tmp_path / "stranger.pem")
+    done = cli("verify", "case.zip", "--timestamp-trust", "stranger.pem")
+    assert done.code == 1
+    assert "CHANGED  timestamp.tsr: the timestamp was signed by somebody whom" in done.out
+    assert cli("verify", "case.zip", "--timestamp-trust", "absent.pem").code == 2
+    assert cli("verify", "run", "--timestamp-trust", "root.pem").code == 2
+
+
+def test_timestamps_that_prove_nothing(
+    cli: Cli, run: Path, tmp_path: Path, time_authority: TimeAuthority, loopback: None
+) -> None:
+    with served(time_authority.answer) as url:
+        for name in ("a.zip", "b.zip"):
+            assert cli("bundle", "run", "-o", name, "--timestamp-url", url, "--force").code == 0
+    assert cli("bundle", "run", "-o", "none.zip").code == 0
+    with ZipFile(tmp_path / "b.zip") as other:
+        foreign = other.read("timestamp.tsr")
+    cases = {
+        foreign[:-1] + bytes([foreign[-1] ^ 1]): "the timestamp was changed after it was signed",
+        time_authority.answer(request_for("0" * 64)): "the timestamp is about something else",
+        b"garbage": "the timestamp cannot be read",
+        None: "timestamp.tsr is missing",
+    }
+    for token, said in cases.items():
+        with ZipFile(tmp_path / "b.zip") as old, ZipFile(tmp_path / "x.zip", "w") as new:
+            for name in old.namelist():
+                if name != "timestamp.tsr":
+                    new.writestr(name, old.read(name))
+                elif token is not None:
+                    new.writestr(name, token)
+        done = cli("verify", "x.zip")
+        assert done.code == 1
+        assert said in done.out
+    with ZipFile(tmp_path / "none.zip", "a") as archive:
+        archive.writestr("timestamp.tsr", foreign)
+    done = cli("verify", "none.zip")
+    assert done.code == 1
+    assert "timestamp.tsr was added" in done.out
+    time_authority.write_root(tmp_path / "root.pem")
+    assert cli("bundle", "run", "-o", "none.zip", "--force").code == 0
+    done = cli("verify", "none.zip", "--timestamp-trust", "root.pem")
+    assert done.code == 3
+    assert "unknown  the bundle has no timestamp" in done.out
+
+
+def test_no_bundle_without_the_timestamp_that_was_asked_for(
+    cli: Cli, run: Path, tmp_path: Path, time_authority: TimeAuthority, loopback: None
+) -> None:
+    def refused(_: bytes) -> bytes:
+        return time_authority.refusal()
+
+    def stale(_: bytes) -> bytes:
+        return time_authority.answer(request_for("0" * 64))
+
+    for reply, said in (
+        (refused, "the timestamp was not granted (rejection: not today"),
+        (stale, "the timestamp is about something else"),
+        (lambda _: b"<html>", "the timestamp cannot be read"),
+        (endless, "answered with more than 256 kB"),
+    ):
+        with served(reply) as url:
+            done = cli("bundle", "run", "-o", "case.zip", "--timestamp-url", url)
+        assert (done.code, done.out) == (2, "")
+        assert said in done.err
+        assert "\x1b" not in done.err
+        assert not (tmp_path / "case.zip").exists()
+    assert cli("bundle", "run", "-o", "case.zip", "--timestamp-url", "ftp://x/y").code == 2
+
+
+def test_without_the_packages_a_timestamp_is_not_called_good(
+    cli: Cli, run: Path, tmp_path: Path, time_authority: TimeAuthority, loopback: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(time_authority.answer) as url:
+        assert cli("bundle", "run", "-o", "case.zip", "--timestamp-url", url).code == 0
+    monkeypatch.setitem(sys.modules, "rfc3161_client", None)
+    done = cli("verify", "case.zip")
+    assert done.code == 3
+    assert "unknown  timestamp.tsr: timestamps need rfc3161_client, which is not installed: pip install" in done.out
 
 
 def test_replay_finds_the_same(cli: Cli, run: Path, tmp_path: Path) -> None:

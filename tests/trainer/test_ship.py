@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +13,10 @@ import torch
 from fakescan.cli.app import run
 from fakescan.model.checkpoints.ours import file_sha256, load_checkpoint, read_info
 from fakescan_trainer.loop import train
+from tests.support.chromium import barriers, chromium
 from tests.trainer.conftest import build
 
 HOSTILE = '<img src=x onerror="document.title=1">'
-REQUIRED = bool(os.environ.get("REQUIRE_BROWSER_TESTS"))
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 Captured = pytest.CaptureFixture[str]
 
 
@@ -149,14 +146,8 @@ def test_the_page_of_a_run_in_a_browser(finished: Path, capsys: Captured) -> Non
     page = finished / "report.html"
     assert capsys.readouterr().out.strip() == str(page)
     assert run(["train", "--report", str(finished / "checkpoint")]) == 2
-    if BROWSER is None:
-        if REQUIRED:
-            raise RuntimeError("REQUIRE_BROWSER_TESTS is set, but there is no Chromium on this machine")
-        pytest.skip("no Chromium on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu", "--no-sandbox"])
-        tab = chromium.new_page()
+    with chromium() as browser:
+        tab = browser.new_page()
         tab.set_default_timeout(120_000)
         complaints: list[str] = []
         requests: list[str] = []
@@ -173,11 +164,6 @@ def test_the_page_of_a_run_in_a_browser(finished: Path, capsys: Captured) -> Non
         assert HOSTILE.partition('"')[0] in tab.locator("main").text_content()
         assert tab.locator("img, script").count() == 0
         assert requests == [page.as_uri()]
-        from importlib.resources import files
-
         # Run from outside of the page, whose own policy lets no script run.
-        tab.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
-        found = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        assert [f"{r['id']}: {n['html'][:120]}" for r in found["violations"] for n in r["nodes"]] == []
+        assert barriers(tab) == []
         assert complaints == []
-        chromium.close()

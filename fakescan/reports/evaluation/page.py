@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -14,7 +12,7 @@ from fakescan.errors import ReportError
 from fakescan.reports.escape import visible
 from fakescan.reports.evaluation import view
 from fakescan.reports.evaluation.view import Document
-from fakescan.reports.templates import read_template, template_roots
+from fakescan.reports.templates import environment, policy_without_script, read_template, template_roots
 
 TEMPLATE = "evaluation.html.j2"
 _STYLES = ("page/base", "evaluation")
@@ -52,23 +50,17 @@ def write_html(documents: Sequence[Document], out: TextIO) -> None:
     document = documents[0]
     roots = template_roots()
     style = "\n".join(read_template(roots, f"assets/{name}.css") for name in _STYLES)
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: read_template(roots, f"html/{name}")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     curves: Mapping[str, Any] = document.get("curves") or {}
     header, rows = view.paper_table(documents)
     errors = document.get("errors") or []
     try:
         out.write(
-            environment.get_template(TEMPLATE).render(
+            environment(roots)
+            .get_template(TEMPLATE)
+            .render(
                 title=view.title_of(document),
                 style=style,
-                policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+                policy=policy_without_script(style),
                 sentences=view.sentences(document),
                 overall=view.overall_rows(document),
                 figures=view.FIGURES,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from pathlib import Path
 from typing import TextIO
 
 import jinja2
 
 from fakescan.errors import ReportError
-from fakescan.reports.templates import read_template, template_roots
+from fakescan.reports.templates import environment, policy_without_script, read_template, template_roots
 from fakescan.reports.training.view import HEIGHT, WIDTH, run_view
 from fakescan.store.atomic import write_atomically
 
@@ -49,15 +47,9 @@ def render(run: Path, out: TextIO) -> None:
     """
     view, roots = run_view(run), template_roots()
     style = "\n".join(read_template(roots, f"assets/{name}.css") for name in _STYLES)
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: read_template(roots, f"html/{name}")),
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    policy = policy_without_script(style)
+    template = environment(roots).get_template
     try:
-        out.write(
-            environment.get_template(TEMPLATE).render(view=view, style=style, policy=policy, width=WIDTH, height=HEIGHT)
-        )
+        out.write(template(TEMPLATE).render(view=view, style=style, policy=policy, width=WIDTH, height=HEIGHT))
     except jinja2.TemplateError as fault:
         raise ReportError(f"faulty template: {fault}", "install fakescan again") from fault

@@ -1,8 +1,7 @@
-"""A small folder of drawn images, and a loopback for tests that talk to a server of their own."""
+"""A small folder of drawn images."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,8 +14,6 @@ from PIL import Image
 from fakescan.cli import app
 from fakescan.intake.pool import DecodePool
 
-_CONNECT, _LOOK_UP = socket.socket.connect, socket.getaddrinfo
-"""As they are before a test begins and its network is taken away."""
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -46,24 +43,6 @@ def photos(tmp_path: Path) -> Path:
         side, source = (("real", "press"), ("real", "phones"), ("fake", "alpha"), ("fake", "beta"))[number % 4]
         draw(root / side / source / f"{number:02}.png", number)
     return root
-
-
-@pytest.fixture
-def loopback(offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let connections to this machine through, and no others."""
-
-    def connect(self: socket.socket, address: Any) -> None:
-        if self.family == socket.AF_INET and address[0] != "127.0.0.1":
-            raise AssertionError(f"a test tried to connect to {address!r}")
-        _CONNECT(self, address)
-
-    def look_up(host: Any, *rest: Any, **named: Any) -> Any:
-        if host not in ("127.0.0.1", b"127.0.0.1"):
-            raise AssertionError(f"a test tried to look up {host!r}")
-        return _LOOK_UP(host, *rest, **named)
-
-    monkeypatch.setattr(socket.socket, "connect", connect)
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
 
 
 @pytest.fixture

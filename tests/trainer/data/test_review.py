@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,17 +12,15 @@ from typing import Any
 import pytest
 
 from fakescan.errors import DataError
-from fakescan.reports.templates import read_template, template_roots
+from fakescan.reports.desk_page import DeskPage, page_files
 from fakescan_trainer.data.decisions import Decision, applied, read
 from fakescan_trainer.data.facts import Reencoder
 from fakescan_trainer.data.review import POLICY, ReviewDesk, ReviewServer
 from fakescan_trainer.data.samples import read_samples
+from tests.support.chromium import barriers, chromium
 from tests.trainer.data.conftest import Run
 
 HOSTILE = "</textarea><img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
-REQUIRED = bool(os.environ.get("REQUIRE_BROWSER_TESTS"))
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 Ask = Callable[..., tuple[int, Any, http.client.HTTPMessage]]
 
 
@@ -48,11 +44,9 @@ def decisions(photos: Path) -> Path:
 
 @pytest.fixture
 def server(notes: Path, photos: Path, decisions: Path) -> Iterator[ReviewServer]:
-    roots = template_roots()
-    assets = {suffix: read_template(roots, f"review/review.{suffix}") for suffix in ("html", "css", "js", "svg")}
     with Reencoder(photos, 200) as pictures:
         desk = ReviewDesk(read_samples(notes).sound().samples, decisions, pictures)
-        with ReviewServer(desk, assets) as running:
+        with ReviewServer(desk, page_files(DeskPage.REVIEW)) as running:
             thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
             thread.start()
             yield running
@@ -164,14 +158,8 @@ def test_nothing_to_review_is_an_error(cli: Run, photos: Path) -> None:
 
 @pytest.fixture
 def page(server: ReviewServer) -> Iterator[Any]:
-    if BROWSER is None:
-        if REQUIRED:
-            raise RuntimeError("REQUIRE_BROWSER_TESTS is set, but there is no Chromium on this machine")
-        pytest.skip("no Chromium on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu", "--no-sandbox"])
-        tab = chromium.new_page()
+    with chromium() as browser:
+        tab = browser.new_page()
         tab.complaints, tab.requests = [], []
         tab.on("console", lambda message: tab.complaints.append(message.text))
         tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
@@ -179,7 +167,6 @@ def page(server: ReviewServer) -> Iterator[Any]:
         tab.goto(server.url)
         tab.wait_for_selector("#attributes textarea")
         yield tab
-        chromium.close()
 
 
 def shows(page: Any, image: str) -> None:
@@ -228,11 +215,7 @@ def test_an_expert_goes_through_all_annotations_in_the_browser(
 
 
 def test_the_page_is_accessible(page: Any) -> None:
-    from importlib.resources import files
-
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    assert [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]] == []
+    assert barriers(page) == []
 
 
 def test_the_command_prints_an_address_and_ends_with_ctrl_c(

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -16,16 +13,15 @@ import pytest
 from PIL import Image
 
 from fakescan.errors import DataError
-from fakescan.reports.templates import read_template, template_roots
+from fakescan.reports.desk_page import DeskPage, page_files
 from fakescan_trainer.data.facts import Reencoder
 from fakescan_trainer.data.review import ReviewServer
 from fakescan_trainer.evaluate.agreement import ordinal_alpha
 from fakescan_trainer.evaluate.human import Mark, RatingDesk, digest_of, drawn, figures, read_marks
 from fakescan_trainer.evaluate.samples import Answer, Sample
+from tests.support.chromium import barriers, chromium
 
 HOSTILE = "<img src=x onerror=document.title='run'>"
-REQUIRED = bool(os.environ.get("REQUIRE_BROWSER_TESTS"))
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 
 
 def test_alpha_is_that_of_the_published_example() -> None:
@@ -120,34 +116,13 @@ def test_figures_by_hand() -> None:
 
 
 @pytest.fixture
-def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    connect = socket.socket.connect
-
-    def guarded(self: socket.socket, address: Any, *args: Any) -> Any:
-        assert not isinstance(address, tuple) or address[0] in ("127.0.0.1", "::1", "localhost")
-        return connect(self, address, *args)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded)
-
-
-@pytest.fixture
-def page(answers: list[Answer], tmp_path: Path, loopback: None) -> Iterator[Any]:
-    if BROWSER is None:
-        if REQUIRED:
-            raise RuntimeError("REQUIRE_BROWSER_TESTS is set, but there is no Chromium on this machine")
-        pytest.skip("no Chromium on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    roots = template_roots()
-    files = {"html": "rating.html", "css": "review.css", "js": "rating.js", "svg": "review.svg"}
-    assets = {suffix: read_template(roots, f"review/{name}") for suffix, name in files.items()}
+def page(answers: list[Answer], tmp_path: Path) -> Iterator[Any]:
     with Reencoder(tmp_path, 200) as pictures:
         desk = RatingDesk(answers[1:3], tmp_path / "marks.jsonl", "J. Doe", pictures)
-        with ReviewServer(desk, assets) as server, sync_api.sync_playwright() as playwright:
+        with ReviewServer(desk, page_files(DeskPage.RATING)) as server, chromium() as browser:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
             thread.start()
-            chromium = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu", "--no-sandbox"])
-            tab = chromium.new_page()
+            tab = browser.new_page()
             tab.set_default_timeout(120_000)
             tab.complaints = []
             tab.on("console", lambda message: tab.complaints.append(message.text))
@@ -155,19 +130,14 @@ def page(answers: list[Answer], tmp_path: Path, loopback: None) -> Iterator[Any]
             tab.goto(server.url)
             tab.wait_for_selector("#sentences fieldset")
             yield tab
-            chromium.close()
             server.shutdown()
             thread.join()
 
 
 def test_a_rater_marks_all_texts_in_the_browser(page: Any, tmp_path: Path) -> None:
-    from importlib.resources import files
-
     assert page.locator("legend").all_text_contents() == ["Odd hands 1.", HOSTILE]
     assert page.locator("main img").count() == 1
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    assert [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]] == []
+    assert barriers(page) == []
     page.click("#save")
     page.locator("#fault", has_text="Each sentence needs a mark.").wait_for()
     page.keyboard.press("4")

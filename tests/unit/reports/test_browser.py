@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +17,8 @@ from fakescan.reports.escape import visible
 from fakescan.reports.html import HtmlRenderer
 from fakescan.reports.view_image import anchor
 from fakescan.reports.write import write_report
+from tests.support.chromium import barriers, chromium
 
-REQUIRED = bool(os.environ.get("REQUIRE_BROWSER_TESTS"))
-"""Set where these tests must not be skipped (``.ci/run``)."""
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-try:
-    from playwright import sync_api
-except ImportError:
-    if REQUIRED:
-        raise
-    pytest.skip("playwright is not installed", allow_module_level=True)
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-if BROWSER is None and REQUIRED:
-    raise RuntimeError("REQUIRE_BROWSER_TESTS is set, but there is no Chromium on this machine")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 WATCH = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
@@ -81,10 +66,8 @@ Open = Callable[..., Opened]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu"])
-        yield chromium
-        chromium.close()
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture
@@ -117,13 +100,6 @@ def go(opened: Opened, path: str) -> None:
     opened.page.wait_for_selector("#open-title")
 
 
-def violations(opened: Opened) -> list[str]:
-    """What axe finds, as rule and element, with the rules of WCAG 2.2 up to AA and its best practices."""
-    opened.page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
-    found = opened.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [f"{rule['id']}: {node['html'][:160]}" for rule in found["violations"] for node in rule["nodes"]]
-
-
 def many(scan: Scan, number: int) -> Scan:
     """A scan of so many results, each under a name of its own."""
     results = []
@@ -134,7 +110,7 @@ def many(scan: Scan, number: int) -> Scan:
     return replace(scan, results=tuple(results))
 
 
-def wait_until(page: sync_api.Page, expression: str) -> None:
+def wait_until(page: Any, expression: str) -> None:
     """Wait until it holds. Playwright's own waiting evaluates texts in the page, which its policy forbids."""
     for _ in range(200):
         if page.evaluate(expression):
@@ -389,16 +365,16 @@ def test_nothing_bars_the_way(
 ) -> None:
     pictures = {result.record.file.path: picture_bytes(64, 48, "WEBP") for result in press_scan.results[:5]}
     opened = open_page(press_scan, pictures, color_scheme=scheme)
-    assert violations(opened) == []
+    assert barriers(opened.page) == []
     opened.page.click("[data-layout=list]")
     opened.page.click(opened.chip("fake"))
     opened.press("j", " ")
-    assert violations(opened) == []
+    assert barriers(opened.page) == []
     for path in ("stall/market.jpg", "incoming/half.jpg", "screens/chat.png"):
         go(opened, path)
-        assert violations(opened) == []
+        assert barriers(opened.page) == []
     opened.press("?")
-    assert violations(opened) == []
+    assert barriers(opened.page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -409,7 +385,7 @@ def test_nothing_bars_the_way_in_the_odd_states(
     broken = make_scan([make_result(f"{index}.jpg", None) for index in range(3)], model=None, calibration={})
     for scan in (nothing, broken, make_scan([make_result("only.jpg")])):
         opened = open_page(scan, color_scheme=scheme, viewport={"width": 390, "height": 800})
-        assert violations(opened) == []
+        assert barriers(opened.page) == []
         assert opened.complaints == []
 
 
@@ -527,7 +503,7 @@ def test_what_was_checked_is_drawn(
     assert "Irregular Image Edges" in text
     assert "1 of 2 other encodings of this picture get another verdict" in text
     assert "no proof" in text
-    assert violations(opened) == []
+    assert barriers(opened.page) == []
     opened.page.click("text=show where the score reacts")
     assert not boxes.first.is_visible()
     switch = opened.page.get_by_label("show where the score reacts")
@@ -593,7 +569,7 @@ def test_an_examiner_s_decision_is_shown_beside_the_verdict(
     text = page.inner_text(".opened")
     assert "Not AI-generated (the machine took the other side)" in text
     assert f"Anna {attack}, 2026-03-01T12:00:00Z" in text
-    assert violations(opened) == []
+    assert barriers(opened.page) == []
     opened.press("Escape")
     page.click(opened.chip("overruled"))
     assert opened.shown() == [path]

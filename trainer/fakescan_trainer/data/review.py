@@ -41,7 +41,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _TYPES = {
-    "html": "text/html; charset=utf-8",
+    "": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
@@ -190,7 +190,7 @@ class ReviewServer(ThreadingHTTPServer):
 
         Args:
             desk: what is reviewed.
-            assets: texts of the page by suffix: ``html``, ``css``, ``js``, ``svg``.
+            assets: texts of the page's files by name; the page itself has an empty one.
             port: 0 takes a free one.
 
         Raises:
@@ -234,11 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
         desk = self.server.desk
         try:
             match parts:
-                case [""]:
-                    return self._send(self.server.assets["html"], _TYPES["html"])
-                case ["review.css" | "review.js" | "review.svg" as name]:
-                    suffix = name.rpartition(".")[2]
-                    return self._send(self.server.assets[suffix], _TYPES[suffix])
+                case [name] if name in self.server.assets:
+                    return self._send(self.server.assets[name], _TYPES[name.rpartition(".")[2]])
                 case ["next"]:
                     return self._json({"next": desk.next_open(-1)})
                 case ["annotation", number]:
