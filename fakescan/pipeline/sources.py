@@ -32,6 +32,22 @@ _MAX_WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are read."""
+
+    workers: int
+    """How many files can be examined at once."""
+    examine: Callable[[AnyFound], Examined]
+    """Everything about a file but the model's answer; safe to call from several threads."""
+    keep: Callable[[Views | None], None]
+    """Told what the model looks at of each picture, so that nothing else is carried and held; None: all of it."""
+    stamp: Callable[[AnyFound], str]
+    """What is said of a file where it lies, without reading it; empty where that tells nothing."""
+    depends_on: Mapping[str, str]
+    """What the reading of files depends on, by name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """The files of a scan."""
 
@@ -41,16 +57,8 @@ class Sources:
     """What will be examined, in the order of paths."""
     skipped: tuple[Skipped, ...]
     """What was met and left alone, in the order of paths."""
-    workers: int
-    """How many files can be examined at once."""
-    examine: Callable[[AnyFound], Examined]
-    """Everything about a file but the model's answer; safe to call from several threads."""
-    keep: Callable[[Views | None], None]
-    """Told what the model looks at of each picture, so that nothing else is carried and held; None: all of it."""
-    stamp: Callable[[AnyFound], str]
-    """What is said of a file where it lies, without reading it; empty where that tells nothing."""
-    reading: Mapping[str, str]
-    """What the reading of files depends on, by name."""
+    reading: Reading
+    """How they are read."""
 
     @property
     def paths(self) -> Iterator[str]:
@@ -60,7 +68,7 @@ class Sources:
 
 @contextmanager
 def open_sources(options: ScanOptions) -> Iterator[Sources]:
-    """Find the files, and keep decoding processes while they are examined.
+    """Find the files, and keep what reads them.
 
     Args:
         options: paths, filters and limits.
@@ -94,6 +102,20 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
                     yield item
 
     files = FoundFiles(chosen_files(), root)
+    with open_reading(options) as reading:
+        yield Sources(root, files, tuple(sorted(skipped, key=lambda item: item.path)), reading)
+
+
+@contextmanager
+def open_reading(options: ScanOptions) -> Iterator[Reading]:
+    """Keep decoding processes while files are examined; none is started before the first file.
+
+    Args:
+        options: limits, and what is wanted of each picture.
+
+    Raises:
+        InputError: when the trust list cannot be used.
+    """
     workers = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
     readers = readers_with(options.trust_list)
     limits = Limits(options.max_file_bytes, options.max_pixels, timeout_s=options.file_timeout_s)
@@ -106,15 +128,12 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
             else:
                 pool.views = views
 
-        yield Sources(
-            root=root,
-            files=files,
-            skipped=tuple(sorted(skipped, key=lambda item: item.path)),
+        yield Reading(
             workers=workers,
             examine=lambda found: _examined(pool, found, limits, wanted, seen.views),
             keep=keep,
             stamp=_stamp,
-            reading={
+            depends_on={
                 "limits": str(sorted(asdict(limits).items())),
                 "readers": str(list(READERS.items())),
                 "trust": load(chosen(options.trust_list)).digest,
