@@ -115,11 +115,13 @@ class Settings(TypedDict, total=False):
     calibration: str | os.PathLike[str] | None
     """File of ``fakescan calibrate`` whose threshold goes before the model's own."""
     device: str
-    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, or several, a process for each (``cuda:all``, or a list)."""
+    ray_workers: int | None
+    """With ``ray``: how many workers; one a GPU, or one a machine where there are none, when None."""
     dtype: str
     """``auto``, ``float32``, ``bfloat16``, ``float16`` or ``int8``."""
     engine_name: str
-    """Name in the engines' table, or ``openai``."""
+    """Name in the engines' table, ``openai``, or ``ray`` (workers on a Ray cluster)."""
     base_url: str | None
     """Where the API of the server starts that the engine ``openai`` asks."""
     batch_size: int | None
@@ -164,24 +166,28 @@ def scan(
 
     Args:
         paths: a file, a folder (with everything below), or several.
-        engine: a model that is already loaded (``load_engine``), to use it for several scans.
+        engine: a model that is already loaded (``load_engine``), to use it for several scans; it runs in this process
+            whatever the settings say of devices.
         observer: told what happens.
         **settings: see ``Settings``.
 
     Returns:
-        Results as they are finished, nearly in the order of paths. A file that cannot be assessed is a result too,
-        with a ``Failure`` as its outcome. Near-duplicates are only compared by ``run_scan``, which sees all results.
+        Results as they are finished, nearly in the order of paths; from several devices in any order. A file that
+        cannot be assessed is a result too, with a ``Failure`` as its outcome. Near-duplicates are only compared by
+        ``run_scan``, which sees all results.
 
     Raises:
         ConfigError: at once, with every wrong setting.
         InputError: at the first result, when there is nothing to scan.
         ModelError: at the first result, when the model cannot be loaded.
     """
+    from fakescan.crews import crew_of
     from fakescan.observer import SILENT
     from fakescan.pipeline import results
 
     options = _options(paths, settings)
-    return results(options, lambda: engine or engine_of(options), observer or SILENT)
+    crew = crew_of(options) if engine is None else None
+    return results(options, lambda: engine or engine_of(options), observer or SILENT, crew=crew)
 
 
 def run_scan(
@@ -200,11 +206,13 @@ def run_scan(
     Raises:
         FakescanError: wrong settings, nothing to scan, no model, or a run directory that cannot be written.
     """
+    from fakescan.crews import crew_of
     from fakescan.observer import SILENT
     from fakescan.pipeline import run_scan as run
 
     options = _options(paths, settings)
-    return run(options, lambda: engine or engine_of(options), observer or SILENT).scan
+    crew = crew_of(options) if engine is None else None
+    return run(options, lambda: engine or engine_of(options), observer or SILENT, crew=crew).scan
 
 
 def load_engine(**settings: Unpack[Settings]) -> Engine:

@@ -30,9 +30,8 @@ class RgbImage(Protocol):
         """Digest of the file it came from (seeds sampling, so that a row does not depend on its batch)."""
 
 
-@runtime_checkable
-class Engine(Protocol):
-    """Images in order to outcomes in the same order."""
+class KnownModel(Protocol):
+    """What a report says of a model, wherever that runs."""
 
     @property
     def identity(self) -> ModelIdentity:
@@ -45,6 +44,11 @@ class Engine(Protocol):
     @property
     def calibration(self) -> Mapping[ScoreKind, Calibration]:
         """The checkpoint's calibration by score; empty when it has none."""
+
+
+@runtime_checkable
+class Engine(KnownModel, Protocol):
+    """Images in order to outcomes in the same order."""
 
     @property
     def batch_size(self) -> int:

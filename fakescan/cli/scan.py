@@ -24,6 +24,7 @@ from fakescan.core.addresses import without_secrets
 from fakescan.core.options import OPTION_NAMES, SERVER, ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import json_parts
+from fakescan.crews import crew_of
 from fakescan.desk.redact import SHARE
 from fakescan.engines import model_folder
 from fakescan.errors import InputError, ReportError
@@ -73,6 +74,7 @@ def scan(
     device: flag.Device = None,
     dtype: flag.DTypeFlag = None,
     engine: flag.Engine = None,
+    ray_workers: flag.RayWorkers = None,
     base_url: flag.BaseUrl = None,
     batch_size: flag.BatchSize = None,
     workers: flag.Workers = None,
@@ -90,7 +92,7 @@ def scan(
     """Assess images and write reports.
 
     Everything happens on this machine; pictures never leave it,
-    unless --engine openai names a server.
+    unless --engine openai names a server, or --engine ray a cluster.
 
     Exit codes: 0 clean, 1 findings, 2 failed or nothing to scan,
     3 some files could not be assessed, 130 interrupted (--resume goes on).
@@ -107,7 +109,7 @@ def scan(
     command = shell_line(["fakescan", *map(without_secrets, ctx.obj or [])])
     with _terminated_like_ctrl_c(), Watch(options, quiet=quiet) as watch:
         try:
-            run = run_scan(options, lambda: fakescan.engine_of(options), watch, command=command)
+            run = run_scan(options, lambda: fakescan.engine_of(options), watch, command=command, crew=crew_of(options))
         except KeyboardInterrupt:  # a second one, or one before there was anything to keep
             say("interrupted; what was done until then is in the journal, and --resume goes on from there")
             raise

@@ -223,9 +223,9 @@ Device = Annotated[
     str | None,
     typer.Option(
         "--device",
-        metavar="auto|cpu|cuda[:N]|mps",
-        help="Where the model runs.",
-        autocompletion=_words("auto", "cpu", "cuda", "mps"),
+        metavar="auto|cpu|cuda[:N|:all]|mps",
+        help="Where the model runs; with several (cuda:all, or a list: cuda:0,cuda:1) a process for each.",
+        autocompletion=_words("auto", "cpu", "cuda", "cuda:all", "mps"),
         rich_help_panel=_RUN,
     ),
 ]
@@ -240,7 +240,22 @@ DTypeFlag = Annotated[
     ),
 ]
 Engine = Annotated[
-    str | None, typer.Option("--engine", metavar="NAME", help="What runs the model.", rich_help_panel=_RUN)
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="What runs the model; openai: a server; ray: workers on a Ray cluster.",
+        rich_help_panel=_RUN,
+    ),
+]
+RayWorkers = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-workers",
+        metavar="auto|N",
+        help="With --engine ray: how many; auto: one a GPU, or one a machine where there are none.",
+        rich_help_panel=_RUN,
+    ),
 ]
 BaseUrl = Annotated[
     str | None,

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 Reader = Callable[[object], Any]
 
-_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
+_DEVICE = re.compile(r"auto|mps|cuda:all|(cpu|cuda(:\d{1,3})?)(,(cpu|cuda(:\d{1,3})?))*")
 _SHARD = re.compile(r"(\d{1,6})/(\d{1,6})")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -71,9 +71,9 @@ def several(kind: type[StrEnum]) -> Reader:
 
 
 def device(value: object) -> str:
-    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, or several: ``cuda:all`` or a list (``cuda:0,cuda:1``)."""
     if not isinstance(value, str) or not _DEVICE.fullmatch(value):
-        _refuse(value, "auto, cpu, cuda, cuda:N or mps")
+        _refuse(value, "auto, cpu, cuda, cuda:N, cuda:all, mps or a list such as cuda:0,cuda:1")
     return value
 
 

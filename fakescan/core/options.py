@@ -24,6 +24,9 @@ MAX_ENCODINGS = 7
 SERVER = "openai"
 """The engine that asks a server."""
 
+RAY = "ray"
+"""Not an engine of its own: workers on a Ray cluster, each with the engine that suits the model."""
+
 
 class Reasoning(StrEnum):
     """Which images get text."""
@@ -120,7 +123,7 @@ class ScanOptions:
     model: str | None = None
     """Name, folder or hub id of a model; None: the embedded one."""
     engine: str = "auto"
-    """Name in the engines' table, ``openai``, or ``auto``."""
+    """Name in the engines' table, ``openai``, ``ray``, or ``auto``."""
     base_url: str | None = None
     """Where a server's API starts (``http://localhost:8000/v1``); only for the engine ``openai``."""
     reasoning: Reasoning = Reasoning.ALL
@@ -130,7 +133,9 @@ class ScanOptions:
     decode: Decode = Decode.GREEDY
     """How text is written."""
     device: str = "auto"
-    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, or several: ``cuda:all`` or a list, one process a device."""
+    ray_workers: int | None = None
+    """Workers on a Ray cluster; None: one a GPU, or one a machine where there are none."""
     dtype: DType = DType.AUTO
     """Number format of the model."""
     batch_size: int | None = None
@@ -184,6 +189,11 @@ class ScanOptions:
         """The score that was asked for, or None for the model's choice."""
         return None if self.score is ScoreChoice.AUTO else ScoreKind(self.score.value)
 
+    @property
+    def has_several_devices(self) -> bool:
+        """Whether the model runs on more than one device of this machine, in a process each."""
+        return "," in self.device or self.device == "cuda:all"
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a report: lists instead of tuples, ``auto`` and null instead of None where each is said."""
         written: dict[str, Any] = {}
@@ -213,7 +223,7 @@ class Setting:
     """In words, e.g. ``FAKESCAN_DTYPE`` or ``fakescan.toml``."""
 
 
-_NONE_IS_AUTO = frozenset({"batch_size", "workers"})
+_NONE_IS_AUTO = frozenset({"batch_size", "ray_workers", "workers"})
 _READERS: Mapping[str, read.Reader] = {
     "paths": read.texts,
     "include": read.texts,
@@ -235,6 +245,7 @@ _READERS: Mapping[str, read.Reader] = {
     "score": read.choice(ScoreChoice),
     "decode": read.choice(Decode),
     "device": read.device,
+    "ray_workers": read.auto_or_count,
     "dtype": read.choice(DType),
     "batch_size": read.auto_or_count,
     "fail_on": read.choice(FailOn),
@@ -326,7 +337,13 @@ def contradictions(options: ScanOptions) -> list[str]:
             f"engine {SERVER} and calibration contradict each other: a calibration holds for the weights it was fitted"
             " with, and nobody knows those of a server"
         )
-    if options.dtype is DType.INT8 and options.device not in ("auto", "cpu"):
+    if options.has_several_devices and options.engine in (SERVER, RAY):
+        faults.append(f"engine {options.engine} and several devices contradict each other: it has machines of its own")
+    elif options.engine == RAY and options.device not in ("auto", "cpu", "cuda"):
+        faults.append(f"engine {RAY} and device {options.device} contradict each other: Ray chooses the device")
+    if options.ray_workers is not None and options.engine != RAY:
+        faults.append(f"ray_workers needs engine {RAY}: there are no such workers without it")
+    if options.dtype is DType.INT8 and not set(options.device.split(",")) <= {"auto", "cpu"}:
         faults.append(f"dtype int8 and device {options.device} contradict each other: dynamic int8 runs on a CPU only")
     if options.draft and (options.stability or options.audit):
         faults.append("draft and stability or audit contradict each other: checks need the whole picture")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fakescan.core.options import OPTION_NAMES, ScanOptions, Setting, options_from
+from fakescan.core.options import OPTION_NAMES, RAY, ScanOptions, Setting, options_from
 from fakescan.core.records import Assessed, Failure, ImageResult, Scan
 from fakescan.desk.rehash import State, check_inputs
 from fakescan.errors import InputError
@@ -67,9 +67,17 @@ def replay_options(scan: Scan, root: Path | None = None) -> tuple[ScanOptions, l
         raise InputError("none of the scanned files is as it was", "name their folder with --pictures")
     left_out = [f"{item.path}: {item.state.value}" for item in checked if item.state is not State.SAME]
     recorded = {name: value for name, value in scan.options.items() if name in OPTION_NAMES}
-    settings = {**recorded, **_NOT_REPLAYED, "paths": [str(base / path) for path in there]}
+    settings = {**recorded, **_NOT_REPLAYED, **_on_one(recorded), "paths": [str(base / path) for path in there]}
     known = {name: value for name, value in settings.items() if name in OPTION_NAMES}
     return options_from({name: Setting(value, "the recorded scan") for name, value in known.items()}), left_out
+
+
+def _on_one(recorded: Mapping[str, object]) -> dict[str, object]:
+    """What ran on several machines or devices gives the same on one of them."""
+    device = str(recorded.get("device", "auto"))
+    one = "cuda" if device == "cuda:all" else device.partition(",")[0]
+    engine = recorded.get("engine", "auto")
+    return {"engine": "auto" if engine == RAY else engine, "ray_workers": None, "device": one}
 
 
 def compare_replay(first: Scan, second: Scan, tolerance: float) -> Replayed:

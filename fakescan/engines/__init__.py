@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from fakescan.core.calibration_file import applied, binding_of, read_own
-from fakescan.core.options import SERVER
+from fakescan.core.options import RAY, SERVER
 from fakescan.core.records import ScoreKind
 from fakescan.errors import ConfigError, ModelError
 from fakescan.model import library
@@ -109,6 +109,8 @@ def load(
 
         server = ServerOptions(base_url or "", model, batch_size or _SERVER_BATCH, decode == "free", seed)
         return OpenAiEngine(server)
+    if name == RAY:
+        raise ConfigError([f"engine: {RAY} is no engine but many machines"], "only `fakescan scan` runs on a cluster")
     folder = model_folder(model)
     engine_type = engine_class(name)
     own = read_own(Path(calibration)) if calibration else None

@@ -53,6 +53,8 @@ def choose_device(name: str) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda:0")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if "," in name or name == "cuda:all":
+        raise ConfigError([f"device: {name} is more than one"], "only `fakescan scan` runs on several devices")
     try:
         device = torch.device(name)
     except RuntimeError as error:

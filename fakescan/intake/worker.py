@@ -8,10 +8,7 @@ and their parent unpickles whatever they send. This one does neither, and works 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import subprocess
-import sys
 from collections.abc import Generator
 from dataclasses import asdict
 from typing import Any, BinaryIO
@@ -20,6 +17,7 @@ from fakescan.core.views import Views
 from fakescan.errors import FakescanError
 from fakescan.intake import wire
 from fakescan.intake.examine import FileRead, ReaderDone, Step
+from fakescan.intake.interpreter import started
 from fakescan.intake.limits import Limits
 from fakescan.intake.watch import Budget, Ended, Watch
 
@@ -27,7 +25,6 @@ _START = Budget(60.0, 60.0)
 _END_TIMEOUT_S = 5.0
 _READER_PARTS = 3
 """A single evidence reader may take a third of what a file may."""
-_BOOTSTRAP = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from fakescan.intake.child import main; main()"
 
 
 class WorkerDiedError(Exception):
@@ -60,7 +57,7 @@ class Worker:
         self.used = Budget(0.0, 0.0)
         """What the last of them took."""
         try:
-            self._process = _started()
+            self._process = started("fakescan.intake.child", stderr=subprocess.DEVNULL)
         except OSError as fault:
             raise _cannot_start(fault.strerror or type(fault).__name__) from None
         self._watch = Watch(self._process, limits.watched_bytes)
@@ -160,23 +157,6 @@ def budget_of(limits: Limits, *, parts: int = 1) -> Budget:
         parts: into how many parts it is divided.
     """
     return Budget(limits.timeout_s / parts, limits.wall_s / parts)
-
-
-def _started() -> subprocess.Popen[bytes]:
-    if sys.platform == "win32":
-        # A group of its own: Ctrl-C in the console is for the parent alone.
-        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
-    else:
-        flags = 0
-    paths = [os.path.abspath(path) for path in sys.path if isinstance(path, str)]  # noqa: PTH100 -- plain text is sent
-    return subprocess.Popen(  # noqa: S603 -- our own interpreter
-        # -P: nothing is imported from the current folder, which may be the hostile one.
-        [sys.executable, "-P", "-c", _BOOTSTRAP, json.dumps(paths)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        creationflags=flags,
-    )
 
 
 def _cannot_start(reason: str) -> FakescanError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from fakescan.core.duplicates import outlines_of
 from fakescan.core.records import Scan, Skipped
 from fakescan.core.schema import scan_from_json
-from fakescan.protocols import Engine
+from fakescan.protocols import KnownModel
 from fakescan.store.journal import Journal
 from fakescan.store.kept import KeptResults, Row
 from fakescan.store.run_dir import header_of
@@ -41,15 +41,15 @@ class Record:
             self._scan = replace(blank, scan_id=self._earlier.scan_id, started_at=self._earlier.started_at)
         journal.describe({"fingerprint": mark})
 
-    def model_is(self, engine: Engine, key: str, row_key: str) -> None:
+    def model_is(self, model: KnownModel, key: str, row_key: str) -> None:
         """Note the model.
 
         Args:
-            engine: the loaded model.
+            model: which, and its calibration.
             key: the run's key with it.
             row_key: the rows' key with it.
         """
-        self._scan = replace(self._scan, model=engine.identity, calibration=dict(engine.calibration))
+        self._scan = replace(self._scan, model=model.identity, calibration=dict(model.calibration))
         self._journal.describe({"header": header_of(self._scan), "run_key": key, "row_key": row_key})
 
     def finished(self, paths: Iterable[str]) -> Scan:

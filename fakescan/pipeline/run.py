@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fakescan.core.addresses import is_address, without_secrets
@@ -13,16 +14,16 @@ from fakescan.core.environment import environment
 from fakescan.core.options import ScanOptions
 from fakescan.core.records import SCHEMA_VERSION, Case, ImageResult, Scan
 from fakescan.core.shards import is_left_to_others
-from fakescan.core.views import Views
-from fakescan.errors import InputError, ModelError
+from fakescan.errors import InputError
 from fakescan.intake.found_files import AnyFound
 from fakescan.observer import SILENT, Observer
+from fakescan.pipeline.crew import Crew, CrewRun
 from fakescan.pipeline.line import Line
-from fakescan.pipeline.lookahead import LookAhead
+from fakescan.pipeline.part import Ready
 from fakescan.pipeline.record import Record, now
 from fakescan.pipeline.resume import still_to_do
 from fakescan.pipeline.sources import Sources, open_sources
-from fakescan.pipeline.waiting import pixels_of
+from fakescan.pipeline.stream import Progress, Results, batches
 from fakescan.protocols import Engine
 from fakescan.store.cache import AnswerCache
 from fakescan.store.journal import Journal
@@ -31,10 +32,9 @@ from fakescan.store.run_dir import RunDir, find_run, fingerprint, make_run_dir
 from fakescan.version import __version__
 
 LoadEngine = Callable[[], Engine]
-Results = Generator[ImageResult, None, None]
+_Work = Callable[[Sources], Results]
 
-_MAX_PIXELS_AHEAD = 100_000_000
-"""About 300 MB: with large pictures, fewer are decoded ahead."""
+_EMBEDDED = "the embedded model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,16 @@ class FinishedRun:
     """Its journal and its JSON report."""
 
 
-def results(options: ScanOptions, load_engine: LoadEngine, observer: Observer = SILENT) -> Iterator[ImageResult]:
+def results(
+    options: ScanOptions, load_engine: LoadEngine, observer: Observer = SILENT, *, crew: Crew | None = None
+) -> Iterator[ImageResult]:
     """Results as they are finished, which is nearly the order of paths; nothing is left on disk.
 
     Args:
         options: what to scan, and how.
         load_engine: loads the model; called when the first picture is there.
         observer: told what happens.
+        crew: workers that scan instead of this process, each with an engine of its own; results then come in any order.
 
     Yields:
         One result for every image that was found.
@@ -63,12 +66,20 @@ def results(options: ScanOptions, load_engine: LoadEngine, observer: Observer = 
     """
     with open_sources(options) as sources, Journal(None) as journal:
         _announce(sources, options, observer)
-        line = Line(options, _told(load_engine, options, observer), journal)
-        yield from _through(line, sources, observer)
+        if crew is not None:
+            yield from _by_crew(crew, sources, observer, journal, model=options.model)
+        else:
+            line = Line(options, _told(load_engine, options, observer), journal)
+            yield from _through(line, sources, observer)
 
 
 def run_scan(
-    options: ScanOptions, load_engine: LoadEngine, observer: Observer = SILENT, *, command: str = "python"
+    options: ScanOptions,
+    load_engine: LoadEngine,
+    observer: Observer = SILENT,
+    *,
+    command: str = "python",
+    crew: Crew | None = None,
 ) -> FinishedRun:
     """Scan everything; Ctrl-C ends it early and keeps what was done.
 
@@ -77,6 +88,7 @@ def run_scan(
         load_engine: loads the model; called when the first picture is there.
         observer: told what happens.
         command: the command as typed, without secrets.
+        crew: workers that scan instead of this process, each with an engine of its own.
 
     Returns:
         The scan, with ``interrupted`` set when Ctrl-C ended it. Its journal and JSON report are in the run directory.
@@ -89,18 +101,26 @@ def run_scan(
         _announce(sources, options, observer)
         blank = _blank_scan(options, sources, command)
         run, mark = _run_dir(options, blank, observer)
-        opened = AnswerCache(answers_file()) if options.cache else nullcontext()
+        # Workers have the cache of their own machine.
+        opened = AnswerCache(answers_file()) if options.cache and crew is None else nullcontext()
         with Journal(run.journal) as journal, opened as cache:
             record = Record(journal, blank, mark, run.path)
-            line = Line(
-                options,
-                _told(load_engine, options, observer),
-                journal,
-                on_engine=record.model_is,
-                cache=cache,
-                reading=sources.reading,
-            )
-            scan = _scanned(line, sources, observer, record, journal)
+
+            def work(found: Sources) -> Results:
+                if crew is not None:
+                    noted = partial(_note, record)
+                    return _by_crew(crew, found, observer, journal, model=options.model, on_ready=noted, earlier=True)
+                line = Line(
+                    options,
+                    _told(load_engine, options, observer),
+                    journal,
+                    on_engine=record.model_is,
+                    cache=cache,
+                    reading=found.reading.depends_on,
+                )
+                return _through(line, found, observer, journal)
+
+            scan = _scanned(work, sources, record)
             if cache is not None and cache.fault:
                 observer.warned(f"the cache of earlier answers was not used: {cache.fault}")
         observer.finished(scan)
@@ -108,9 +128,9 @@ def run_scan(
     return FinishedRun(scan, run)
 
 
-def _scanned(line: Line, sources: Sources, observer: Observer, record: Record, journal: Journal) -> Scan:
+def _scanned(work: _Work, sources: Sources, record: Record) -> Scan:
     try:
-        with closing(_through(line, sources, observer, journal)) as stream:
+        with closing(work(sources)) as stream:
             for _ in stream:
                 pass  # they are in the journal, which holds as many as there are
     except KeyboardInterrupt:
@@ -119,62 +139,57 @@ def _scanned(line: Line, sources: Sources, observer: Observer, record: Record, j
 
 
 def _through(line: Line, sources: Sources, observer: Observer, earlier: Journal | None = None) -> Results:
-    """Decode ahead in threads, feed the line on this one. What the earlier journal holds is gone on with."""
-    workers = sources.workers
-    ahead = LookAhead(
-        sources.examine,
-        workers=workers,
-        # One by one until the model is there and has said what it looks at: whole pictures are large.
-        ahead=1,
-        weigh=lambda examined: pixels_of(examined.image),
-        max_weight=_MAX_PIXELS_AHEAD,
-    )
-    total, done = len(sources.files), 0
-
-    def resumed(labels: Mapping[str, int]) -> None:
-        nonlocal done
-        done += sum(labels.values())
-        observer.resumed(labels, done, total)
-
-    def files() -> Iterable[AnyFound]:
-        if sources.drafts:
-            line.prepare()
-            sources.keep(_only_views(line.views))
-        if earlier is None or not earlier.has_done():
-            return sources.files
-        key = line.prepare()
-        return still_to_do(sources.files, lambda: earlier.done(key), sources.stamp, resumed)
-
-    def batches() -> Generator[list[ImageResult], None, None]:
-        with closing(ahead.results(files())) as stream:
-            for examined in stream:
-                yield from line.feed(examined)
-                if line.batch_size:
-                    sources.keep(line.views)
-                    ahead.ahead = max(ahead.ahead, workers + line.batch_size)
-        yield from line.finish()
-
-    with closing(batches()) as stream:
-        for batch in stream:
-            for result in batch:
-                done += 1
-                observer.result(result, done, total)
-                yield result
-            observer.caught_up(done, total)
+    """By one engine, in this process. What the earlier journal holds is gone on with."""
+    progress = Progress(observer, len(sources.files))
+    files: Iterable[AnyFound] = sources.files
+    if earlier is not None and earlier.has_done():
+        files = _left(sources, earlier, line.prepare(), progress)
+    yield from progress.through(batches(line, sources.reading, files))
 
 
-def _only_views(views: Views | None) -> Views:
-    """What the model looks at, if that can be had of a picture decoded at a reduced size.
+def _by_crew(
+    crew: Crew,
+    sources: Sources,
+    observer: Observer,
+    journal: Journal,
+    *,
+    model: str | None,
+    on_ready: Callable[[Ready], None] = lambda ready: None,
+    earlier: bool = False,
+) -> Results:
+    """By several workers. What the journal holds already is gone on with where that is asked for."""
+    progress = Progress(observer, len(sources.files))
 
-    Args:
-        views: the model's views; None: it wants the whole picture.
+    def files(row_key: str) -> Iterable[AnyFound]:
+        goes_on = earlier and journal.has_done()
+        return _left(sources, journal, row_key, progress) if goes_on else sources.files
 
-    Raises:
-        ModelError: when it cannot.
-    """
-    if views is None or "native" in views.names:
-        raise ModelError("this model looks at pictures in their full size", "leave out --draft")
-    return views
+    def ready(first: Ready) -> None:
+        observer.model_ready(first.identity)
+        on_ready(first)
+
+    if not sources.files:
+        return
+    observer.loading_model(model or _EMBEDDED)
+    with crew() as makers:
+        run = CrewRun(
+            makers,
+            files,
+            len(sources.files),
+            journal,
+            stamp=sources.reading.stamp,
+            on_ready=ready,
+            warn=observer.warned,
+        )
+        yield from progress.through(run.batches())
+
+
+def _note(record: Record, first: Ready) -> None:
+    record.model_is(first, first.key, first.row_key)
+
+
+def _left(sources: Sources, earlier: Journal, row_key: str, progress: Progress) -> Iterable[AnyFound]:
+    return still_to_do(sources.files, lambda: earlier.done(row_key), sources.reading.stamp, progress.resumed)
 
 
 def _announce(sources: Sources, options: ScanOptions, observer: Observer) -> None:
@@ -190,7 +205,7 @@ def _announce(sources: Sources, options: ScanOptions, observer: Observer) -> Non
 
 def _told(load_engine: LoadEngine, options: ScanOptions, observer: Observer) -> LoadEngine:
     def load() -> Engine:
-        observer.loading_model(options.model or "the embedded model")
+        observer.loading_model(options.model or _EMBEDDED)
         engine = load_engine()
         observer.model_ready(engine.identity)
         return engine

@@ -32,15 +32,9 @@ _MAX_WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """The files of a scan."""
+class Reading:
+    """How files are read."""
 
-    root: str
-    """Folder that paths are relative to."""
-    files: FoundFiles
-    """What will be examined, in the order of paths."""
-    skipped: tuple[Skipped, ...]
-    """What was met and left alone, in the order of paths."""
     workers: int
     """How many files can be examined at once."""
     examine: Callable[[AnyFound], Examined]
@@ -51,8 +45,22 @@ class Sources:
     """What is said of a file where it lies, without reading it; empty where that tells nothing."""
     drafts: bool
     """Whether pictures are decoded for what the model looks at: it has to be known before the first one."""
-    reading: Mapping[str, str]
+    depends_on: Mapping[str, str]
     """What the reading of files depends on, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The files of a scan."""
+
+    root: str
+    """Folder that paths are relative to."""
+    files: FoundFiles
+    """What will be examined, in the order of paths."""
+    skipped: tuple[Skipped, ...]
+    """What was met and left alone, in the order of paths."""
+    reading: Reading
+    """How they are read."""
 
     @property
     def paths(self) -> Iterator[str]:
@@ -62,7 +70,7 @@ class Sources:
 
 @contextmanager
 def open_sources(options: ScanOptions) -> Iterator[Sources]:
-    """Find the files, and keep decoding processes while they are examined.
+    """Find the files, and keep what reads them.
 
     Args:
         options: paths, filters and limits.
@@ -96,6 +104,20 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
                     yield item
 
     files = FoundFiles(chosen_files(), root)
+    with open_reading(options) as reading:
+        yield Sources(root, files, tuple(sorted(skipped, key=lambda item: item.path)), reading)
+
+
+@contextmanager
+def open_reading(options: ScanOptions) -> Iterator[Reading]:
+    """Keep decoding processes while files are examined; none is started before the first file.
+
+    Args:
+        options: limits, and what is wanted of each picture.
+
+    Raises:
+        InputError: when the trust list cannot be used.
+    """
     workers = options.workers or min(_MAX_WORKERS, os.cpu_count() or 1)
     readers = readers_with(options.trust_list)
     limits = Limits(options.max_file_bytes, options.max_pixels, draft=options.draft, timeout_s=options.file_timeout_s)
@@ -108,16 +130,13 @@ def open_sources(options: ScanOptions) -> Iterator[Sources]:
             else:
                 pool.views = views
 
-        yield Sources(
-            root=root,
-            files=files,
-            skipped=tuple(sorted(skipped, key=lambda item: item.path)),
+        yield Reading(
             workers=workers,
             examine=lambda found: _examined(pool, found, limits, wanted, seen.views),
             keep=keep,
             stamp=_stamp,
             drafts=options.draft,
-            reading={
+            depends_on={
                 "limits": str(sorted(asdict(limits).items())),
                 "readers": str(list(READERS.items())),
                 "trust": load(chosen(options.trust_list)).digest,

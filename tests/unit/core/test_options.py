@@ -30,6 +30,8 @@ def test_nothing_said_is_the_defaults() -> None:
         ("reasoning", "flagged", Reasoning.FLAGGED),
         ("dtype", "int8", DType.INT8),
         ("device", "cuda:1", "cuda:1"),
+        ("device", "cuda:0,cuda:1,cpu", "cuda:0,cuda:1,cpu"),
+        ("ray-workers", "auto", None),
         ("batch_size", "auto", None),
         ("batch_size", "8", 8),
         ("batch-size", 8, 8),
@@ -57,6 +59,9 @@ def test_values_are_read_from_text_and_toml_alike(name: str, value: object, expe
         ("reasoning", 1),
         ("device", "gpu"),
         ("device", "cuda:x"),
+        ("device", "cpu,"),
+        ("device", "cpu,auto"),
+        ("device", "cuda:all,cpu"),
         ("batch_size", 0),
         ("batch_size", "-1"),
         ("batch_size", True),
@@ -95,7 +100,32 @@ def test_all_faults_at_once_with_near_misses() -> None:
 def test_int8_needs_a_cpu() -> None:
     with pytest.raises(ConfigError, match="int8"):
         options_from(given(dtype="int8", device="cuda"))
-    assert options_from(given(dtype="int8", device="cpu")).dtype is DType.INT8
+    for device in ("cuda:all", "cpu,cuda:0"):
+        with pytest.raises(ConfigError, match="int8"):
+            options_from(given(dtype="int8", device=device))
+    for device in ("cpu", "cpu,cpu"):
+        assert options_from(given(dtype="int8", device=device)).dtype is DType.INT8
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"engine": "ray", "device": "cpu,cpu"}, "several devices"),
+        ({"engine": "openai", "base_url": "http://h/v1", "device": "cuda:all"}, "several devices"),
+        ({"engine": "ray", "device": "cuda:1"}, "Ray chooses"),
+        ({"engine": "ray", "device": "mps"}, "Ray chooses"),
+        ({"ray_workers": 2}, "needs engine ray"),
+    ],
+)
+def test_what_several_workers_contradict(asked: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        options_from(given(**asked))
+
+
+def test_several_devices_are_told_from_one() -> None:
+    several = {device: options_from(given(device=device)).has_several_devices for device in ("cuda:1", "cpu,cpu")}
+    assert several == {"cuda:1": False, "cpu,cpu": True}
+    assert options_from(given(device="cuda:all")).has_several_devices
 
 
 @pytest.mark.parametrize(
