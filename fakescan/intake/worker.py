@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from dataclasses import asdict
+from time import monotonic
 from typing import Any, BinaryIO
 
 from fakescan.core.views import Views
@@ -25,6 +26,9 @@ from fakescan.intake.watch import Budget, Ended, Watch
 
 _START = Budget(60.0, 60.0)
 _END_TIMEOUT_S = 5.0
+_SOON_S = 0.01
+"""Readers that are done sooner are not measured one by one."""
+_PIPE_BYTES = 256 * 1024
 _READER_PARTS = 3
 """A single evidence reader may take a third of what a file may."""
 _BOOTSTRAP = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from fakescan.intake.child import main; main()"
@@ -96,23 +100,25 @@ class Worker:
         allowed = budget or budget_of(self._limits)
         # If a reader hangs, there is still time for the picture.
         for_reader = budget_of(self._limits, parts=_READER_PARTS)
-        started = self._watch.clocks()
         readers_left = len(request["readers"])
         views = None if request["views"] is None else Views(**request["views"])
+        started = looked = self._watch.allow(allowed)
         try:
-            self._watch.allow(allowed)
             wire.send(self._input, request, body)
             while (step := wire.receive_step(self._output, self._limits.max_pixels, views)) is not None:
-                readers_left -= isinstance(step, ReaderDone)
                 if isinstance(step, FileRead | ReaderDone):
-                    left = allowed.less(self._watch.used_since(started))
-                    self._watch.allow(left.within(for_reader) if readers_left else left)
+                    readers_left -= isinstance(step, ReaderDone)
+                    is_next = isinstance(step, FileRead) or not readers_left
+                    # Most readers take no time worth a look at the clocks; the next one's part begins a little early.
+                    if is_next or monotonic() - looked.wall_s > _SOON_S:
+                        left = allowed.less(self._watch.used_since(started))
+                        looked = self._watch.allow(left.within(for_reader) if readers_left else left)
                 yield step
             finished = True
         except (wire.WireError, OSError, ValueError):
             raise WorkerDiedError(self._watch.ended) from None
         finally:
-            self._watch.allow(None)
+            self._watch.rest()
             self.used = self._watch.used_since(started)
             # Whoever stops in the middle leaves a process that still talks about this file.
             if not finished or self._watch.ended:
@@ -146,7 +152,7 @@ class Worker:
         except (wire.WireError, OSError, ValueError):
             ready = False
         finally:
-            self._watch.allow(None)
+            self._watch.rest()
         if not ready:
             state = "took too long" if self._watch.ended is Ended.TIME else "ended at once"
             raise _cannot_start(f"it {state}")
@@ -169,7 +175,7 @@ def _started() -> subprocess.Popen[bytes]:
     else:
         flags = 0
     paths = [os.path.abspath(path) for path in sys.path if isinstance(path, str)]  # noqa: PTH100 -- plain text is sent
-    return subprocess.Popen(  # noqa: S603 -- our own interpreter
+    started = subprocess.Popen(  # noqa: S603 -- our own interpreter
         # -P: nothing is imported from the current folder, which may be the hostile one.
         [sys.executable, "-P", "-c", _BOOTSTRAP, json.dumps(paths)],
         stdin=subprocess.PIPE,
@@ -177,6 +183,17 @@ def _started() -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         creationflags=flags,
     )
+    _widened(started.stdout)
+    return started
+
+
+def _widened(pipe: Any) -> None:
+    """Room for a picture's views in a pipe, so that they are not handed over in portions."""
+    if sys.platform.startswith("linux"):
+        import fcntl
+
+        with contextlib.suppress(OSError, AttributeError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _cannot_start(reason: str) -> FakescanError:
