@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_STEP = 36.0
+_STEP = 36
+_TO_U = (-0.492 * 0.299, -0.492 * 0.587, 0.492 * (1 - 0.114), 128.0)
+"""U of red, green and blue: 0.492 times blue less brightness, around 128."""
 _BLOCK = 4
 MAX_BLOCKS = 16_384
 """Blocks that are looked at: those of a picture of a megapixel. Every message repeats many times within them."""
@@ -69,14 +71,14 @@ def find(image: Image) -> tuple[Message, int] | None:
     Args:
         image: in mode RGB, as decoded, not turned.
     """
-    votes = _votes(image)
+    said = votes(image)
     best: tuple[Message, int] | None = None
     for message in MESSAGES:
         length = len(message.bits)
-        rounds = len(votes) // length
+        rounds = len(said) // length
         if rounds < _FEWEST_REPEATS:
             continue
-        shares = votes[: rounds * length].reshape(rounds, length).mean(axis=0)
+        shares = said[: rounds * length].reshape(rounds, length).mean(axis=0)
         equal = int(((shares > 0.5) == _as_array(message.bits)).sum())
         if equal >= message.needed and (best is None or equal / length > best[1] / len(best[0].bits)):
             best = message, equal
@@ -89,8 +91,12 @@ def _as_array(bits: tuple[int, ...]) -> Any:
     return np.array(bits, dtype=bool)
 
 
-def _votes(image: Image) -> Any:
-    """One vote for each block, row by row: whether its largest coefficient lies in the upper half of a step."""
+def votes(image: Image) -> Any:
+    """One vote for each block, row by row: whether its largest coefficient lies in the upper half of a step.
+
+    Args:
+        image: in mode RGB.
+    """
     import numpy as np
 
     width, height = (side // _BLOCK * _BLOCK for side in image.size)
@@ -98,13 +104,12 @@ def _votes(image: Image) -> Any:
     if across < 1 or height // 2 < _BLOCK:
         return np.zeros(0, dtype=bool)
     down = min(height // 2 // _BLOCK, -(-MAX_BLOCKS // across))
-    rgb = np.asarray(image.crop((0, 0, width, down * 2 * _BLOCK)), dtype=np.float32)
-    # Rounded as the embedder's colour conversion rounds it (BT.601 in eight bits).
-    luma = 0.299 * rgb[..., 0] + 0.587 * rgb[..., 1] + 0.114 * rgb[..., 2]
-    u = np.clip(np.rint(0.492 * (rgb[..., 2] - luma) + 128.0), 0, 255)
-    low = (u[0::2, 0::2] + u[1::2, 0::2] + u[0::2, 1::2] + u[1::2, 1::2]) / 2.0
-    low = low[: down * _BLOCK, : across * _BLOCK]
-    blocks = low.reshape(down, _BLOCK, across, _BLOCK).transpose(0, 2, 1, 3).reshape(-1, _BLOCK, _BLOCK)
-    coefficients = blocks.reshape(len(blocks), -1)
-    strongest = np.abs(coefficients[:, 1:]).max(axis=1)
-    return strongest % _STEP > 0.5 * _STEP
+    # Only U is needed of the colours (BT.601), rounded to eight bits as the embedder's conversion rounds it.
+    u = np.asarray(image.crop((0, 0, across * 2 * _BLOCK, down * 2 * _BLOCK)).convert("L", _TO_U))
+    # Twice the low-pass part, so that it stays in whole numbers; none of them is below zero.
+    low = u[0::2, 0::2].astype(np.uint16)
+    for corner in (u[1::2, 0::2], u[0::2, 1::2], u[1::2, 1::2]):
+        low += corner
+    low[::_BLOCK, ::_BLOCK] = 0  # the first value of each block carries nothing
+    strongest = low.reshape(down, _BLOCK, across, _BLOCK).max(axis=1).max(axis=2).reshape(-1)
+    return strongest % (2 * _STEP) > _STEP

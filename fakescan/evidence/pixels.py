@@ -68,7 +68,7 @@ class PixelsReader:
             supports, strength = (Supports.FAKE, Strength.UNSIGNED) if marks else (Supports.NONE, Strength.CONTEXT)
             yield Evidence(self.name, "hidden text", "", supports, strength, note=note)
             yield from marks
-        watermark = dwtdct.find(image.convert("RGB"))
+        watermark = dwtdct.find(image if image.mode == "RGB" else image.convert("RGB"))
         if watermark is not None:
             message, equal = watermark
             note = (

@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 
 _MIB = 1024 * 1024
+_LONG_S = 60.0
+"""Small allowances of processor time are a matter of minutes too where a machine hardly gives any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Limits:
     @property
     def longest_s(self) -> float:
         """After so long on the wall a worker ends itself, however busy the machine, should nobody watch it."""
-        return 10 * max(self.timeout_s, self.wall_s)
+        return max(_LONG_S, 10 * max(self.timeout_s, self.wall_s))
 
     @property
     def watched_bytes(self) -> int | None:

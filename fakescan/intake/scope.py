@@ -157,7 +157,7 @@ class Look:
     @cached_property
     def has_seam(self) -> bool:
         """Whether a straight line from border to border parts the picture, as between the pictures of a composite."""
-        across, down = self._neighbours
+        across, down = (steps.getchannel(0) for steps in self._neighbours)
         return _has_seam(across) or _has_seam(down.transpose(Image.Transpose.TRANSPOSE))
 
     @cached_property
@@ -178,9 +178,13 @@ class Look:
         width, height = self._image.size
         side = min(_PATCH_PX, width, height) // 8 * 8
         right, bottom = width - side, height - side
-        places = dict.fromkeys([(right // 2, bottom // 2), (0, 0), (right, 0), (0, bottom), (right, bottom)])
+        middle = (right // 2, bottom // 2)
+        places = dict.fromkeys([middle, (0, 0), (right, 0), (0, bottom), (right, bottom)])
         for left, top in places:
-            part = self._image.crop((left, top, left + side, top + side)).convert("L")
+            if (left, top) == middle and self._patch.size == (side, side):
+                part = self._patch
+            else:
+                part = self._image.crop((left, top, left + side, top + side)).convert("L")
             coarse = _lost(part.reduce(2), 4)
             if coarse >= _LEAST_DETAIL:
                 yield _lost(part, 2) / coarse
@@ -240,15 +244,15 @@ def _has_seam(steps: Image.Image) -> bool:
     """Whether nearly every row steps at the same column, and few do elsewhere.
 
     Args:
-        steps: differences to the left neighbours; the first plane is that of brightness.
+        steps: differences of brightness to the left neighbours.
     """
     width = steps.width
     if width < 7:
         return False
-    means = steps.resize((width, 1), Image.Resampling.BOX).getchannel(0).tobytes()
+    means = steps.resize((width, 1), Image.Resampling.BOX).tobytes()
     if max(means) < _SEAM_STEP * _SEAM_SHARE - 1:
         return False  # most pictures are through here, at a fraction of the price
-    marked = _mapped(steps.getchannel(0), _SEAM_STEPS)
+    marked = _mapped(steps, _SEAM_STEPS)
     columns = marked.resize((width, 1), Image.Resampling.BOX).tobytes()
     low, high = (round(share * (width + 1)) for share in _SEAM_AT)
     return max(columns[low:high], default=0) >= 255 * _SEAM_SHARE and sorted(columns)[len(columns) // 2] <= 64

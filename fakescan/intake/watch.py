@@ -12,10 +12,10 @@ import subprocess
 import threading
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from math import inf
 from time import monotonic
 
-import psutil
+from fakescan.intake.meter import Clocks, Meter
 
 _MEMORY_POLL_S = 0.02
 """Between two looks at a process's memory: in that time a decoder fills some ten megabytes, not hundreds."""
@@ -28,23 +28,6 @@ class Ended(StrEnum):
 
     TIME = "time"
     MEMORY = "memory"
-
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """What a process has used so far, all in seconds."""
-
-    cpu_s: float
-    """Processor time, its own and the system's for it."""
-    wall_s: float
-    """Time on the wall, on the clock of ``time.monotonic``."""
-    waited_s: float = 0.0
-    """How long it was ready to run and got no processor, where the system tells (Linux); 0 elsewhere."""
-
-    @property
-    def served_s(self) -> float:
-        """Time on the wall without what a busy machine kept it waiting: what a file can be blamed for."""
-        return self.wall_s - self.waited_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +74,36 @@ class Watch:
         self._process = process
         self._memory_bytes = memory_bytes
         self._budget: Budget | None = None
-        self._since = self._last = clocks_of(process.pid)
+        self._meter = Meter(process.pid)
+        self._since = self._last = self._meter.now()
+        self._wakes_s = inf
         self._closed = False
         self._changed = threading.Condition()
         self.ended: Ended | None = None
         """Why the process was ended, or None when nobody had to."""
         threading.Thread(target=self._run, name="fakescan-watch", daemon=True).start()
 
-    def allow(self, budget: Budget | None) -> None:
+    def allow(self, budget: Budget) -> Clocks:
         """Let the process use so much from now on; replaces what was said before.
 
         Args:
-            budget: processor time and time on the wall; None: there is nothing to watch for now.
+            budget: processor time and time on the wall.
+
+        Returns:
+            What it had used until then.
         """
         with self._changed:
-            self._since = self._look()
             self._budget = budget
-            self._changed.notify()
+            self._since = self._look()
+            # Files come by the hundred a second: the thread is only woken where it would sleep for too long.
+            if monotonic() + self._nap_s(budget) < self._wakes_s:
+                self._changed.notify()
+            return self._since
+
+    def rest(self) -> None:
+        """There is nothing to watch for now; the thread notices when it wakes."""
+        with self._changed:
+            self._budget = None
 
     def used_since(self, moment: Clocks) -> Budget:
         """What was used since a moment; of a process that is gone, what was last seen.
@@ -127,12 +123,14 @@ class Watch:
         """Let the thread go."""
         with self._changed:
             self._closed = True
+            self._meter.close()
             self._changed.notify()
 
     def _run(self) -> None:
         with self._changed:
             while not self._closed and self.ended is None:
                 if self._budget is None:
+                    self._wakes_s = inf
                     self._changed.wait()
                     continue
                 now = self._look()
@@ -140,16 +138,20 @@ class Watch:
                 left = self._budget.less(used)
                 if not left.is_left:
                     self._end(Ended.TIME)
-                elif self._memory_bytes is not None and _memory_of(self._process.pid) > self._memory_bytes:
+                elif self._memory_bytes is not None and self._meter.memory_bytes() > self._memory_bytes:
                     self._end(Ended.MEMORY)
                 else:
-                    poll_s = _TIME_POLL_S if self._memory_bytes is None else _MEMORY_POLL_S
-                    # No clock of one thread runs faster than the wall's, so nothing is missed before the nearer end.
-                    self._changed.wait(min(left.cpu_s, left.wall_s, poll_s))
+                    nap_s = self._nap_s(left)
+                    self._wakes_s = monotonic() + nap_s
+                    self._changed.wait(nap_s)
+
+    def _nap_s(self, left: Budget) -> float:
+        """How long the thread may sleep: no clock of one thread runs faster than the wall's, so nothing is missed."""
+        return min(left.cpu_s, left.wall_s, _TIME_POLL_S if self._memory_bytes is None else _MEMORY_POLL_S)
 
     def _look(self) -> Clocks:
         """The clocks now; a process that is gone has used what was last seen, while the wall's clock goes on."""
-        now = clocks_of(self._process.pid)
+        now = self._meter.now()
         last = self._last
         self._last = Clocks(max(now.cpu_s, last.cpu_s), now.wall_s, max(now.waited_s, last.waited_s))
         return self._last
@@ -159,34 +161,3 @@ class Watch:
         # Its closed pipe wakes whoever reads from it.
         with contextlib.suppress(OSError):
             self._process.kill()
-
-
-def clocks_of(number: int) -> Clocks:
-    """What a process has used so far; no processor time when it is gone.
-
-    Args:
-        number: its id.
-    """
-    try:
-        times = psutil.Process(number).cpu_times()
-    except psutil.Error:
-        return Clocks(0.0, monotonic())
-    return Clocks(times.user + times.system, monotonic(), _waited_s(number))
-
-
-def _waited_s(number: int) -> float:
-    """How long a process's main thread, which does all the work, stood in line for a processor."""
-    try:
-        told = Path(f"/proc/{number}/schedstat").read_text(encoding="ascii").split()
-        return int(told[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
-
-
-def _memory_of(number: int) -> int:
-    """Bytes that a process holds; on Windows with what was moved out to disk, so that paging hides nothing."""
-    try:
-        found = psutil.Process(number).memory_info()
-    except psutil.Error:
-        return 0
-    return max(int(found.rss), int(getattr(found, "private", 0)))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import fields
+from functools import cache
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -57,16 +58,24 @@ def receive(stream: BinaryIO) -> dict[str, Any]:
     Raises:
         WireError: when the other side is gone or does not keep to the form.
     """
-    length = int.from_bytes(receive_bytes(stream, _LENGTH_BYTES), "little")
+    length = int.from_bytes(_exactly(stream, _LENGTH_BYTES), "little")
     if length > _MAX_HEADER_BYTES:
         raise WireError
     try:
-        header = json.loads(receive_bytes(stream, length))
+        header = json.loads(_exactly(stream, length).decode("ascii"))
     except (ValueError, RecursionError):
         raise WireError from None
     if not isinstance(header, dict):
         raise WireError
     return header
+
+
+def _exactly(stream: BinaryIO, count: int) -> bytes:
+    """A few bytes: for a header there is nothing to gain by filling a buffer in portions."""
+    found = stream.read(count)
+    if len(found) != count:
+        raise WireError
+    return found
 
 
 def receive_bytes(stream: BinaryIO, count: int) -> bytearray:
@@ -149,7 +158,13 @@ _IMAGE_FACTS = ("sha256", "width_px", "height_px", "frame_count", "orientation",
 
 
 def _plain(record: Any) -> dict[str, Any]:
-    return asdict(record)
+    """The fields of a record that holds nothing but plain values; ``asdict`` copies each of them deeply."""
+    return {name: getattr(record, name) for name in _names_of(type(record))}
+
+
+@cache
+def _names_of(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind))
 
 
 def _evidence(item: Mapping[str, Any]) -> Evidence:
@@ -169,10 +184,17 @@ def _picture(stream: BinaryIO, header: Mapping[str, Any], max_pixels: int, views
         raise WireError
     if views is not None and (width, height) != views.strip_px:
         raise WireError
-    image = Image.new("RGB", (width, height))
+    image: Image.Image | None = None
     for top, rows in _strips(width, height):
         pixels = receive_bytes(stream, width * rows * _PIXEL_BYTES)
-        image.paste(Image.frombuffer("RGB", (width, rows), pixels, "raw", "RGB", 0, 1), (0, top))
+        strip = Image.frombytes("RGB", (width, rows), pixels)
+        if rows == height:
+            image = strip  # all there is, as with the views of a model
+            break
+        image = image or Image.new("RGB", (width, height))
+        image.paste(strip, (0, top))
+    if image is None:
+        raise WireError
     decoded = DecodedImage(
         image,
         str(header["sha256"]),

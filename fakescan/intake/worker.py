@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import sys
 from collections.abc import Generator
 from dataclasses import asdict
+from time import monotonic
 from typing import Any, BinaryIO
 
 from fakescan.core.views import Views
@@ -23,6 +25,9 @@ from fakescan.intake.watch import Budget, Ended, Watch
 
 _START = Budget(60.0, 60.0)
 _END_TIMEOUT_S = 5.0
+_SOON_S = 0.01
+"""Readers that are done sooner are not measured one by one."""
+_PIPE_BYTES = 256 * 1024
 _READER_PARTS = 3
 """A single evidence reader may take a third of what a file may."""
 
@@ -58,6 +63,7 @@ class Worker:
         """What the last of them took."""
         try:
             self._process = started("fakescan.intake.child", stderr=subprocess.DEVNULL)
+            _widened(self._process.stdout)
         except OSError as fault:
             raise _cannot_start(fault.strerror or type(fault).__name__) from None
         self._watch = Watch(self._process, limits.watched_bytes)
@@ -93,23 +99,25 @@ class Worker:
         allowed = budget or budget_of(self._limits)
         # If a reader hangs, there is still time for the picture.
         for_reader = budget_of(self._limits, parts=_READER_PARTS)
-        started = self._watch.clocks()
         readers_left = len(request["readers"])
         views = None if request["views"] is None else Views(**request["views"])
+        started = looked = self._watch.allow(allowed)
         try:
-            self._watch.allow(allowed)
             wire.send(self._input, request, body)
             while (step := wire.receive_step(self._output, self._limits.max_pixels, views)) is not None:
-                readers_left -= isinstance(step, ReaderDone)
                 if isinstance(step, FileRead | ReaderDone):
-                    left = allowed.less(self._watch.used_since(started))
-                    self._watch.allow(left.within(for_reader) if readers_left else left)
+                    readers_left -= isinstance(step, ReaderDone)
+                    is_next = isinstance(step, FileRead) or not readers_left
+                    # Most readers take no time worth a look at the clocks; the next one's part begins a little early.
+                    if is_next or monotonic() - looked.wall_s > _SOON_S:
+                        left = allowed.less(self._watch.used_since(started))
+                        looked = self._watch.allow(left.within(for_reader) if readers_left else left)
                 yield step
             finished = True
         except (wire.WireError, OSError, ValueError):
             raise WorkerDiedError(self._watch.ended) from None
         finally:
-            self._watch.allow(None)
+            self._watch.rest()
             self.used = self._watch.used_since(started)
             # Whoever stops in the middle leaves a process that still talks about this file.
             if not finished or self._watch.ended:
@@ -143,7 +151,7 @@ class Worker:
         except (wire.WireError, OSError, ValueError):
             ready = False
         finally:
-            self._watch.allow(None)
+            self._watch.rest()
         if not ready:
             state = "took too long" if self._watch.ended is Ended.TIME else "ended at once"
             raise _cannot_start(f"it {state}")
@@ -157,6 +165,15 @@ def budget_of(limits: Limits, *, parts: int = 1) -> Budget:
         parts: into how many parts it is divided.
     """
     return Budget(limits.timeout_s / parts, limits.wall_s / parts)
+
+
+def _widened(pipe: Any) -> None:
+    """Room for a picture's views in a pipe, so that they are not handed over in portions."""
+    if sys.platform.startswith("linux"):
+        import fcntl
+
+        with contextlib.suppress(OSError, AttributeError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _cannot_start(reason: str) -> FakescanError:

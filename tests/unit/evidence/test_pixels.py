@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from fakescan.core.records import Evidence, EvidenceStatus, Strength, Supports
+from fakescan.evidence import dwtdct
 from fakescan.evidence.dwtdct import MESSAGES, Message
 from fakescan.evidence.pixels import PixelsReader
 from tests.unit.evidence.files import JPEG, PARAMETERS, PNG, WEBP, plain, source
@@ -107,6 +108,35 @@ def test_nothing_is_found_where_nothing_is() -> None:
 def test_a_wrong_message_is_none() -> None:
     bits = [1 - bit for bit in MESSAGES[0].bits]
     assert speaks(stored(marked(scene(), bits))) == set()
+
+
+def votes_by_loops(image: Image.Image) -> list[bool]:
+    """What each block says, straight from the description and in floating point."""
+    width, height = (side // 8 for side in image.size)
+    said = []
+    for top in range(height):
+        for left in range(width):
+            values = []
+            for row in range(4):
+                for column in range(4):
+                    x, y = 8 * left + 2 * column, 8 * top + 2 * row
+                    four = [image.getpixel((x + a, y + b)) for a in (0, 1) for b in (0, 1)]
+                    values.append(sum(rounded_u(pixel) for pixel in four) / 2)  # type: ignore[arg-type]
+            said.append(max(values[1:]) % 36 > 18)
+    return said
+
+
+def rounded_u(pixel: tuple[int, int, int]) -> int:
+    luma = 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2]
+    return min(255, max(0, round(0.492 * (pixel[2] - luma) + 128)))
+
+
+@pytest.mark.parametrize("size_px", [(64, 64), (71, 50), (16, 200)])
+def test_whole_numbers_say_what_the_description_says(size_px: tuple[int, int]) -> None:
+    chance = random.Random(size_px[0])  # noqa: S311
+    noise = Image.frombytes("RGB", size_px, chance.randbytes(size_px[0] * size_px[1] * 3))
+    for image in (noise, noise.resize((9, 9)).resize(size_px), scene(200).crop((0, 0, *size_px))):
+        assert [bool(vote) for vote in dwtdct.votes(image)] == votes_by_loops(image)
 
 
 def test_so_many_right_bits_are_no_accident() -> None:

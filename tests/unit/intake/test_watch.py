@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,31 +11,40 @@ import pytest
 
 from fakescan.intake import watch as module
 from fakescan.intake.limits import Limits
-from fakescan.intake.watch import Budget, Clocks, Ended, Watch, clocks_of
+from fakescan.intake.meter import Clocks, Meter
+from fakescan.intake.watch import Budget, Ended, Watch
 from fakescan.intake.worker import budget_of
 
 
 class Process:
-    """Stands in for a process: its clocks are set by the test, and it only notes its end."""
+    """Stands in for a process and its meter: its clocks are set by the test, and it only notes its end."""
 
     pid = -1
 
     def __init__(self) -> None:
-        self.now = Clocks(0.0, 0.0)
+        self.clocks = Clocks(0.0, 0.0)
         self.killed = False
+        self.looks = 0
+
+    def now(self) -> Clocks:
+        self.looks += 1
+        return self.clocks
+
+    def close(self) -> None:
+        pass
 
     def kill(self) -> None:
         self.killed = True
 
     def reaches(self, **clocks: float) -> None:
-        self.now = Clocks(**clocks)
+        self.clocks = Clocks(**clocks)
         time.sleep(0.1)  # many looks
 
 
 @pytest.fixture
 def process(monkeypatch: pytest.MonkeyPatch) -> Process:
     found = Process()
-    monkeypatch.setattr(module, "clocks_of", lambda number: found.now)
+    monkeypatch.setattr(module, "Meter", lambda number: found)
     monkeypatch.setattr(module, "_TIME_POLL_S", 0.005)
     return found
 
@@ -100,18 +110,62 @@ def test_a_process_that_is_gone_has_used_what_was_seen_last(watch: Watch, proces
     assert watch.used_since(began) == Budget(3.0, 5.0)
 
 
+def test_a_process_that_rests_is_not_looked_at(watch: Watch, process: Process) -> None:
+    watch.rest()
+    time.sleep(0.05)
+    looks = process.looks
+    process.reaches(cpu_s=99.0, wall_s=99.0)
+    assert (process.looks, watch.ended) == (looks, None)
+    watch.allow(Budget(1.0, 1.0))
+    process.reaches(cpu_s=101.0, wall_s=101.0)
+    assert ended(watch) is Ended.TIME
+
+
+def test_a_small_budget_wakes_who_sleeps_for_long(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_TIME_POLL_S", 60.0)
+    made: Any = process
+    watch = Watch(made, None)
+    watch.allow(Budget(90.0, 90.0))
+    time.sleep(0.05)  # it goes to sleep for a minute
+    watch.allow(Budget(0.05, 0.05))
+    process.reaches(cpu_s=1.0, wall_s=1.0)
+    assert ended(watch) is Ended.TIME
+    watch.close()
+
+
 def test_the_clocks_of_a_real_process_go_on() -> None:
     def spin(done: Callable[[], bool]) -> None:
         while not done():
             pass
 
-    before = clocks_of(os.getpid())
-    spin(lambda: clocks_of(os.getpid()).cpu_s - before.cpu_s > 0.2)
-    after = clocks_of(os.getpid())
+    meter = Meter(os.getpid())
+    before = meter.now()
+    spin(lambda: meter.now().cpu_s - before.cpu_s > 0.2)
+    after = meter.now()
     assert after.wall_s > before.wall_s
     assert after.waited_s >= before.waited_s
     assert sys.platform == "linux" or after.waited_s == 0.0
+    assert meter.memory_bytes() > 1_000_000
+    meter.close()
+    assert (meter.now().cpu_s, meter.memory_bytes()) == (0.0, 0)
+
+
+def test_both_ways_to_read_the_clocks_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = Meter(os.getpid())
+    monkeypatch.setattr(sys, "platform", "darwin")
+    other = Meter(os.getpid())
+    one, two = quick.now().cpu_s, other.now().cpu_s
+    assert 0 < one <= two + 0.02 < one + 2
+    quick.close()
+
+
+def test_the_clocks_never_tell_of_another_process() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        meter = Meter(process.pid)
+        assert meter.memory_bytes() > 0
+    assert (meter.now().cpu_s, meter.memory_bytes()) == (0.0, 0)
+    meter.close()
 
 
 def test_a_process_that_is_not_there_has_used_nothing() -> None:
-    assert clocks_of(2**22 + 1).cpu_s == 0.0
+    assert Meter(2**22 + 1).now().cpu_s == 0.0
