@@ -8,7 +8,14 @@ from __future__ import annotations
 import os
 import sys
 
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# Nobody is told of its use. A machine that is busy with other tests takes its time, and is alive.
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_health_check_failure_threshold": "100",
+    "RAY_worker_register_timeout_seconds": "600",
+    "RAY_agent_register_timeout_ms": "600000",
+}
+os.environ.update(_SETTINGS)  # before Ray is imported
 
 from ray.cluster_utils import Cluster
 
