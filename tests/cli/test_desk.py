@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -190,6 +191,37 @@ def test_replay_finds_the_same(cli: Cli, run: Path, tmp_path: Path) -> None:
     assert after == before
     cli("bundle", "run", "-o", "case.zip")
     assert cli("replay", "case.zip", "-q").code == 0
+
+
+@pytest.mark.parametrize(
+    ("several", "one"),
+    [
+        ({"engine": "ray", "ray_workers": 2, "device": "auto"}, ("auto", "auto")),
+        ({"device": "cpu,cpu"}, ("auto", "cpu")),
+        ({"device": "cuda:all", "engine": "plain"}, ("plain", "cuda")),
+    ],
+)
+def test_what_several_workers_found_is_replayed_by_one(
+    cli: Cli,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: WeightlessEngine,
+    several: dict[str, Any],
+    one: tuple[str, str],
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def load(name: str, *, device: str, **more: Any) -> WeightlessEngine:
+        asked.append((name, device))
+        return engine
+
+    monkeypatch.setattr("fakescan.engines.load", load)
+    document = json.loads((tmp_path / "r.json").read_text())
+    document["scan"]["options"].update(several)
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    assert cli("replay", "x.json", "-q").code == 0
+    assert asked == [one]
 
 
 def test_replay_names_what_differs(cli: Cli, run: Path, tmp_path: Path, engine: WeightlessEngine) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 
 import fakescan
 from fakescan.core.records import ImageResult
@@ -20,7 +21,9 @@ pytestmark = pytest.mark.slow
 
 CHILD = "fakescan.crews.child"
 DECODER = "fakescan.intake.child"
-FILES = 24
+FILES = 16
+TABLES_BYTES = 80_000
+"""What is in the write-ahead log before the first row, and a little."""
 
 
 class Killing(fakescan.Observer):
@@ -41,75 +44,67 @@ class Killing(fakescan.Observer):
         self.warnings.append(text)
 
 
-class Impatient(fakescan.Observer):
-    """Presses Ctrl-C after so many rows."""
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-
-    def result(self, result: ImageResult, done: int, total: int) -> None:
-        if done == self.at:
-            raise KeyboardInterrupt
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures."""
+    return pictures(tmp_path_factory.mktemp("crew") / "in", FILES)
 
 
-def test_killed_and_interrupted_a_crew_ends_with_the_rows_of_one_process(tiny_model: Path, tmp_path: Path) -> None:
-    place = pictures(tmp_path / "in", FILES)
-    asked: dict[str, Any] = {"model": str(tiny_model), "batch_size": 2, "cache": False, "workers": 1}
-    fakescan.run_scan(place, device="cpu", run_dir=tmp_path / "one", **asked)
-    one = rows_of(tmp_path / "one")
-    assert sum(row["stages"] is not None for row in one) == FILES - 1
+@pytest.fixture(scope="module")
+def asked(tiny_model: Path) -> dict[str, Any]:
+    """Settings of every scan here."""
+    return {"model": str(tiny_model), "batch_size": 2, "cache": False, "workers": 1}
 
+
+@pytest.fixture(scope="module")
+def by_one(place: Path, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of one process."""
+    run = place.parent / "one"
+    fakescan.run_scan(place, device="cpu", run_dir=run, **asked)
+    return rows_of(run)
+
+
+def test_workers_that_are_killed_lose_nothing(
+    place: Path, asked: dict[str, Any], by_one: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    assert sum(row["stages"] is not None for row in by_one) == FILES - 1
     killing = Killing(at=3)
-    whole = fakescan.run_scan(place, device="cpu,cpu", run_dir=tmp_path / "killed", observer=killing, **asked)
+    scan = fakescan.run_scan(place, device="cpu,cpu", run_dir=tmp_path / "run", observer=killing, **asked)
     assert killing.killed
     assert any("died (signal 9)" in text or os.name == "nt" for text in killing.warnings)
-    assert whole.model is not None
-    assert whole.model.device == "cpu"
-    assert_same(rows_of(tmp_path / "killed"), one)
+    assert scan.model is not None
+    assert scan.model.device == "cpu"
+    assert_same(rows_of(tmp_path / "run"), by_one)
     # Decoders of a worker that was killed see their pipe close.
     wait_until(lambda: not descendants(CHILD) and not descendants(DECODER))
 
-    run = tmp_path / "stopped"
-    stopped = fakescan.run_scan(place, device="cpu,cpu", run_dir=run, observer=Impatient(at=4), **asked)
-    assert stopped.interrupted
-    assert 4 <= len(stopped.results) < FILES
-    wait_until(lambda: not descendants(CHILD) and not descendants(DECODER))
-    fakescan.run_scan(place, device="cpu", run_dir=run, resume=True, **asked)
-    assert_same(rows_of(run), one)
-
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_ctrl_c_and_a_killed_scan_leave_no_process(repository: Path, tiny_model: Path, tmp_path: Path) -> None:
-    place = pictures(tmp_path / "in", FILES)
-    words = [
-        "scan",
-        str(place),
-        "--model",
-        str(tiny_model),
-        "--device",
-        "cpu,cpu",
-        "--batch-size",
-        "1",
-        "--workers",
-        "1",
-    ]
+def test_ctrl_c_and_a_killed_scan_leave_no_process(
+    repository: Path, place: Path, asked: dict[str, Any], by_one: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    words = ["scan", str(place), "--model", asked["model"], "--batch-size", "2", "--workers", "1", "--no-cache"]
 
     def begun(run: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
         scan = subprocess.Popen(
-            [sys.executable, "-m", "fakescan", *words, "--run-dir", str(run), "--no-cache"],
+            [sys.executable, "-m", "fakescan", *words, "--device", "cpu,cpu", "--run-dir", str(run)],
             cwd=repository, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         log = run / "journal.sqlite3-wal"
         # Its tables and a first row.
-        wait_until(lambda: scan.poll() is not None or (log.is_file() and log.stat().st_size > 80_000))
+        wait_until(lambda: scan.poll() is not None or (log.is_file() and log.stat().st_size > TABLES_BYTES))
         return scan, descendants("fakescan", scan.pid)
 
-    scan, below = begun(tmp_path / "interrupted")
+    run = tmp_path / "interrupted"
+    scan, below = begun(run)
     scan.send_signal(signal.SIGINT)
     _, said = scan.communicate(timeout=600)
     assert scan.returncode == 130, said
     assert below
     wait_until(lambda: all(map(is_gone, below)))
+    # One process goes on where two were stopped.
+    fakescan.run_scan(place, device="cpu", run_dir=run, resume=True, **asked)
+    assert_same(rows_of(run), by_one)
 
     scan, below = begun(tmp_path / "killed")
     assert below
@@ -118,12 +113,8 @@ def test_ctrl_c_and_a_killed_scan_leave_no_process(repository: Path, tiny_model:
     wait_until(lambda: all(map(is_gone, below)))
 
 
-def test_a_device_that_is_not_there_is_one_error(tiny_model: Path, tmp_path: Path) -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        pytest.skip("it is there")
-    place = pictures(tmp_path / "in", 2)
+@pytest.mark.skipif(torch.cuda.is_available(), reason="it is there")
+def test_a_device_that_is_not_there_is_one_error(place: Path, tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(fakescan.ConfigError, match="cuda:5 is not available"):
         fakescan.run_scan(place, device="cpu,cuda:5", run_dir=tmp_path / "run", model=str(tiny_model))
     assert not descendants(CHILD)
