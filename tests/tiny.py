@@ -48,8 +48,8 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     return fast
 
 
-def make_base(folder: Path, *, seed: int = 0, layers: int = 2) -> Path:
-    """Write a base in transformers' LLaVA layout: 32 px pictures, 8 px patches, class token, two feature layers."""
+def make_base(folder: Path, *, seed: int = 0, layers: int = 2, side: int = 32) -> Path:
+    """Write a base in LLaVA's layout: pictures of ``side`` px, 8 px patches, class token, two feature layers."""
     tokenizer = make_tokenizer()
     torch.manual_seed(seed)
     vision = CLIPVisionConfig(
@@ -58,7 +58,7 @@ def make_base(folder: Path, *, seed: int = 0, layers: int = 2) -> Path:
         num_hidden_layers=3,
         num_attention_heads=2,
         patch_size=8,
-        image_size=32,
+        image_size=side,
         projection_dim=16,
     )
     text = LlamaConfig(

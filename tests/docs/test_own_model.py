@@ -29,7 +29,7 @@ def draw(path: Path, seed: int, *, fake: bool) -> None:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_base(tmp_path / "nano" / "base")
+    make_base(tmp_path / "nano" / "base", side=56)  # patches to average by sevens
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
