@@ -114,7 +114,9 @@ def home(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (place / f"{NAMES[2]}.png").write_bytes(png_that_is(Label.FAKE))
     (place / f"{NAMES[3]}.png").write_bytes(png_that_is(Label.REAL)[:300])
     (place / f"{NAMES[4]}.txt").write_text("no picture")
-    (place / "gate.toml").write_text(f'[[rule]]\npaths = ["{ORDER}/", "*"]\nfail_on = ["fake", "missing-content-credentials"]\n')
+    (place / "gate.toml").write_text(
+        f'[[rule]]\npaths = ["{ORDER}/", "*"]\nfail_on = ["fake", "missing-content-credentials"]\n'
+    )
     versions = {**environment.environment(), "platform": f"Linux-{HOST}"}
     monkeypatch.setattr(environment, "_looked_up", lambda: versions)
     # What is printed into a PDF is this page.
