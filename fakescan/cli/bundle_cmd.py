@@ -76,6 +76,7 @@ def bundle(
 def _asking(url: str) -> Callable[[str], bytes]:
     """What asks an authority about a seal. A bad address or a missing package shows before any work is done."""
     from fakescan.desk import authority, timestamp
+    from fakescan.desk.token import BrokenTimestampError
 
     address = authority.checked_address(url)
     timestamp.request_for("0" * 64)
@@ -86,7 +87,7 @@ def _asking(url: str) -> Callable[[str], bytes]:
         answer = authority.ask(url, request)
         try:
             stamp = timestamp.check_answer(answer, request, seal)
-        except timestamp.BrokenTimestampError as fault:
+        except BrokenTimestampError as fault:
             raise InputError(
                 f"{address}: the timestamp {fault}", "give another authority, or leave out --timestamp-url"
             ) from None

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from fakescan.cli import scan_options as flag
-from fakescan.cli.console import Watch
 from fakescan.cli.eval_read import (
     Wanted,
     comparison_of,
@@ -22,15 +19,11 @@ from fakescan.cli.eval_read import (
     seed_of,
     threshold_of,
 )
-from fakescan.cli.eval_rounds import checked_temperatures, engine_for, rounds_of
-from fakescan.cli.exits import CLEAN, INCOMPLETE, INTERRUPTED, say, shell_line
-from fakescan.cli.settings import resolve
-from fakescan.core.addresses import without_secrets
-from fakescan.core.options import OPTION_NAMES, Decode, FailOn, Reasoning, ScanOptions, ScoreChoice
-from fakescan.core.policy import Policy
-from fakescan.core.records import Scan, ScoreKind
-from fakescan.errors import ConfigError, DataError
-from fakescan.pipeline import run_scan
+from fakescan.cli.eval_rounds import checked_temperatures, rounds_of
+from fakescan.cli.eval_run import EvalRun, moved_scores
+from fakescan.cli.exits import CLEAN, INCOMPLETE, say
+from fakescan.core.records import Scan
+from fakescan.errors import ConfigError
 from fakescan.reports.evaluation.write import json_text, parse_target, write
 from fakescan.store.run_dir import load_scan
 
@@ -214,14 +207,14 @@ def evaluate(
         detector: dict[str, Any] = {"name": name or scores.stem, "scores": scores.name}
     else:
         scan = load_scan(report) if report else None
-        run = None if scan else _Run(ctx, config, official=official, quiet=quiet, drawn=bool(rounds))
+        run = None if scan else EvalRun(ctx, config, official=official, quiet=quiet, drawn=bool(rounds))
         if run and rounds:
             steady, scan = rounds_of(run.engine, run.scan, found, rounds, drawn_at, settings.seed)
         elif run:
             scan = run.scan([sample.file for sample in found.samples])
         joined, detector = joined_scan(found, cast(Scan, scan), name)
         if robustness and run:
-            moved = _moved(run, joined)
+            moved = moved_scores(run, joined)
     document = _document(
         found, joined, settings, detector, encoder, robustness=moved, consistency=steady, human=marks
     )  # fmt: skip
@@ -232,67 +225,6 @@ def evaluate(
     elif not quiet:
         eval_table.print_evaluation([document, *others], sys.stdout)
     raise typer.Exit(INCOMPLETE if document["errors"] else CLEAN)
-
-
-class _Run:
-    """A loaded model, and the options that pictures are scanned with; the model is loaded once for all of them."""
-
-    def __init__(
-        self, ctx: typer.Context, config: str | None, *, official: bool, quiet: bool, drawn: bool = False
-    ) -> None:
-        options, said_reasoning = _options(ctx.params, config, texts=official or drawn)
-        if drawn:
-            # The text's own conclusion is what differs from round to round: the paper's way.
-            options = replace(options, decode=Decode.FREE, score=ScoreChoice.AFTER, reasoning=Reasoning.ALL)
-        self.engine, text_alone = engine_for(options)
-        if text_alone:
-            options, said_reasoning = replace(options, reasoning=Reasoning.ALL), True
-        if (options.deciding_score or self.engine.identity.decides) is ScoreKind.AFTER and not said_reasoning:
-            options = replace(options, reasoning=Reasoning.ALL)
-        self.options, self.quiet = options, quiet
-        self.command = shell_line(["fakescan", *map(without_secrets, ctx.obj or [])])
-
-    def scan(self, files: Sequence[Path], **changes: Any) -> Scan:
-        """Scan exactly these files."""
-        options = replace(self.options, paths=tuple(map(str, files)), **changes)
-        with Watch(options, quiet=self.quiet) as watch:
-            scan = run_scan(options, lambda: self.engine, watch, command=self.command).scan
-        if scan.interrupted:
-            say("interrupted; nothing is measured on a part of the images, and --resume goes on from there")
-            raise typer.Exit(INTERRUPTED)
-        return scan
-
-
-def _moved(run: _Run, joined: Joined) -> dict[str, Any]:
-    """The same pictures changed, in a folder that is gone afterwards."""
-    from fakescan_trainer.evaluate.robustness import measure, write_variants
-
-    with TemporaryDirectory(prefix="fakescan-") as folder:
-        written = write_variants(joined.answers, Path(folder))
-        files = [sample.file for members in written.samples.values() for sample in members]
-        if not files:
-            raise DataError("no picture could be changed", "give pictures that can be read")
-        return measure(joined, written, run.scan(files, run_dir=str(Path(folder) / "run"), resume=False))
-
-
-def _options(flags: Mapping[str, Any], config: str | None, *, texts: bool) -> tuple[ScanOptions, bool]:
-    """Those of a scan of given files, and whether somebody said which images get text.
-
-    Settings that choose files, write reports or judge findings are not for it.
-    """
-    unfit = {"outputs", "limit"}
-    given = {k: v for k, v in flags.items() if k in OPTION_NAMES and k not in unfit and v not in (None, [], ())}
-    resolved = resolve(given, config=config)
-    options, said = resolved.options, resolved.origins
-    wanted = Reasoning.ALL if texts or options.decode.value == "free" else Reasoning.NONE
-    fitted = replace(
-        options,
-        include=(), exclude=(), changed_since=None, allow_empty=False, limit=None, outputs=(), redact=(),
-        gate=None, baseline=None, fail_on=FailOn.NEVER,
-        policy=options.policy if "policy" in said else Policy.MODEL,
-        reasoning=options.reasoning if "reasoning" in said else wanted,
-    )  # fmt: skip
-    return fitted, "reasoning" in said
 
 
 def _marks(files: Sequence[Path], found: TestSet) -> dict[str, Any]:

@@ -10,32 +10,23 @@ from typing import Annotated
 import typer
 
 from fakescan.cli import scan_options as flag
-from fakescan.cli.check import read_check, tell
+from fakescan.cli.check import tell
 from fakescan.cli.exits import shell_line
-from fakescan.cli.outputs import files_of, prints, targets_of, write_all
-from fakescan.cli.report import redactions_of
+from fakescan.cli.outputs import files_of, prints
+from fakescan.cli.reporting import Reporting, with_reporting
 from fakescan.cli.scan import exit_code
 from fakescan.core.schema import scan_to_json
 from fakescan.desk.merge import merge as merged
-from fakescan.desk.redact import SHARE
 from fakescan.errors import InputError
 from fakescan.reports.terminal import print_paths, print_summary
 from fakescan.store.run_dir import load_scan
 
 
+@with_reporting
 def merge(
     ctx: typer.Context,
     runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Run directories or JSON reports of all parts.")],
-    outputs: flag.Outputs = None,
-    json: flag.Json = False,
-    quiet: flag.Quiet = False,
-    gate: flag.Gate = None,
-    baseline: flag.Baseline = None,
-    relative_to: flag.RelativeTo = None,
-    templates: flag.Templates = None,
-    single_file: flag.SingleFile = None,
-    redact: flag.RedactFlag = None,
-    share: flag.Share = False,
+    reporting: Reporting,
     debug: flag.Debug = False,
 ) -> None:
     """Put the parts of a scan (--shard) together into one report, the same as one scan over everything gives.
@@ -45,8 +36,8 @@ def merge(
 
     Example: [bold]fakescan merge part-1 part-2 -o report.html -o report.json[/bold]
     """
-    targets = targets_of(outputs or [], json=json)
-    check = read_check(gate, baseline, relative_to)
+    targets = reporting.targets()
+    check = reporting.check()
     parts = {}
     for name in runs:
         if name in parts:
@@ -55,22 +46,12 @@ def merge(
     scan = merged(parts, scan_id=secrets.token_hex(8), command=shell_line(["fakescan", *(ctx.obj or [])]))
     judgement = check.judge(scan)
     code = exit_code(scan, judgement)
-    told = write_all(
-        scan,
-        targets,
-        # A report may come from anybody: only runs of this machine show their pictures.
-        pictures=all(Path(name).is_dir() for name in runs),
-        templates=Path(templates) if templates else None,
-        single_file=bool(single_file),
-        redactions=SHARE if share else redactions_of(redact or []),
-        judgement=judgement,
-        base=check.base,
-    )
-    if json:
+    told = reporting.write(scan, targets, check, judgement, pictures=all(Path(name).is_dir() for name in runs))
+    if reporting.json:
         sys.stdout.write(scan_to_json(told))
-    if not quiet:
+    if not reporting.quiet:
         print_summary(scan, sys.stderr, reports=files_of(targets), exit_code=code)
         tell(scan, judgement)
-    elif not json and not prints(targets):
+    elif not reporting.json and not prints(targets):
         print_paths(scan, sys.stdout, judgement)
     raise typer.Exit(code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,32 +10,21 @@ from typing import Annotated
 import typer
 
 from fakescan.cli import scan_options as flag
-from fakescan.cli.check import read_check, tell
-from fakescan.cli.outputs import files_of, targets_of, write_all
-from fakescan.core.option_values import several
-from fakescan.core.options import Redact
+from fakescan.cli.check import tell
+from fakescan.cli.outputs import files_of
+from fakescan.cli.reporting import Reporting, with_reporting
 from fakescan.core.records import Scan
 from fakescan.core.schema import scan_to_json
 from fakescan.desk import review as reviews
-from fakescan.desk.redact import SHARE
-from fakescan.errors import ConfigError
 from fakescan.reports.decided import Decided
 from fakescan.reports.terminal import print_summary
 from fakescan.store.run_dir import load_scan
 
 
+@with_reporting
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory or a JSON report.")],
-    outputs: flag.Outputs = None,
-    json: flag.Json = False,
-    quiet: flag.Quiet = False,
-    gate: flag.Gate = None,
-    baseline: flag.Baseline = None,
-    relative_to: flag.RelativeTo = None,
-    templates: flag.Templates = None,
-    single_file: flag.SingleFile = None,
-    redact: flag.RedactFlag = None,
-    share: flag.Share = False,
+    reporting: Reporting,
     case: flag.CaseId = None,
     examiner: flag.Examiner = None,
     note: flag.Note = None,
@@ -57,29 +45,25 @@ def report(
 
     Example: [bold]fakescan report report.json -o report.html[/bold]
     """
-    targets = targets_of(outputs or [], json=json)
-    rules = read_check(gate, baseline, relative_to)
+    targets = reporting.targets()
+    rules = reporting.check()
     source = Path(run)
     scan = load_scan(source)
     said = {"id": case, "examiner": examiner, "note": note}
     scan = replace(scan, case=replace(scan.case, **{name: text for name, text in said.items() if text is not None}))
     judgement = rules.judge(scan)
-    told = write_all(
+    told = reporting.write(
         scan,
         targets,
-        # A report may come from anybody: which folder on this machine it may show is for the user to say.
+        rules,
+        judgement,
         pictures=source.is_dir() or pictures is not None,
         root=Path(pictures) if pictures else None,
-        templates=Path(templates) if templates else None,
-        single_file=bool(single_file),
-        redactions=SHARE if share else redactions_of(redact or []),
-        judgement=judgement,
-        base=rules.base,
         decisions=_decisions(source, scan),
     )
-    if json:
+    if reporting.json:
         sys.stdout.write(scan_to_json(told))
-    if not quiet:
+    if not reporting.quiet:
         print_summary(scan, sys.stderr, reports=files_of(targets))
         tell(scan, judgement)
 
@@ -93,18 +77,3 @@ def _decisions(source: Path, scan: Scan) -> dict[str, Decided]:
         for item in reviews.latest(recorded)
         if digests.get(item.path) == item.sha256
     }
-
-
-def redactions_of(given: Sequence[str]) -> tuple[Redact, ...]:
-    """What ``--redact`` asks to be left out.
-
-    Args:
-        given: as typed.
-
-    Raises:
-        ConfigError: for an unknown word.
-    """
-    try:
-        return tuple(Redact(word) for word in several(Redact)(list(given)))
-    except ValueError as fault:
-        raise ConfigError([f"--redact: {fault}"], "give any of " + ",".join(Redact)) from None

@@ -9,6 +9,7 @@ import typer
 from fakescan.cli.exits import one_line
 from fakescan.desk import timestamp
 from fakescan.desk.bundle import Sealed
+from fakescan.desk.token import BrokenTimestampError
 from fakescan.errors import InputError
 
 
@@ -40,7 +41,7 @@ def check_stamp(sealed: Sealed, trust: Path | None) -> tuple[list[str], list[str
     certificates = timestamp.read_trust(trust) if trust else ()
     try:
         stamp = timestamp.check(sealed.timestamp, sealed.seal, certificates)
-    except timestamp.BrokenTimestampError as fault:
+    except BrokenTimestampError as fault:
         return [f"{timestamp.MEMBER}: the timestamp {fault}"], []
     except InputError as missing:
         return [], [f"{timestamp.MEMBER}: {missing.message}: {missing.hint}"]

@@ -90,7 +90,9 @@ def seal(
     """
     members = {SCAN: scan_to_json(scan).encode(), **reports}
     members[INPUTS] = _json([_input(item) for item in check_inputs(scan, root)])
-    members[ENVIRONMENT] = _json({"fakescan": __version__, **environment()})
+    # A report that does not say which machine scanned should not be told by the one that sealed.
+    about = {name: value for name, value in environment().items() if name != "platform" or "host" not in scan.redacted}
+    members[ENVIRONMENT] = _json({"fakescan": __version__, **about})
     sealed_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     header = {"fakescan_bundle": VERSION, "scan_id": scan.scan_id, "sealed_at": sealed_at}
     if stamped:

@@ -7,10 +7,15 @@ which file it speaks of is worth nothing; whoever has the file can therefore sti
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import escape
 
 from fakescan.core.options import Redact
 from fakescan.core.records import Scan
@@ -34,18 +39,29 @@ _FIELDS: Mapping[Redact, tuple[str, re.Pattern[str]]] = {
         "[removed: name]",
         re.compile(
             r"artist|author|creator(?! ?tool)|by-?line|copyright|rights|owner|contact|e-?mail|publisher"
-            r"|photographer|caption ?writer|credit|web ?statement",
+            r"|photographer|writer|credit|web ?statement|^source$",
             re.I,
         ),
     ),
 }
+_ALWAYS_A_NAME = re.compile(r"writer ?name", re.I)
+"""Fields of people that speak for a side by being there at all."""
 _PATH_OPTIONS = frozenset(
-    {"paths", "include", "exclude", "outputs", "templates", "run_dir", "config", "gate", "baseline", "relative_to"}
+    {
+        "paths", "include", "exclude", "outputs", "templates", "run_dir", "config", "gate", "baseline", "relative_to",
+        "trust_list", "calibration",
+    }
+)  # fmt: skip
+_WORD = r"[^\\/\s'\"]+"
+_USER_FOLDER = re.compile(
+    # A name of more than one word only where a separator ends it: a command line goes on behind a name.
+    rf"((?:^|[\\/])(?:home|Users|Documents and Settings)[\\/]+)({_WORD}(?: {_WORD})*(?=[\\/])|{_WORD})"
 )
-_USER_FOLDER = re.compile(r"((?:^|[\\/])(?:home|Users|Documents and Settings)[\\/]+)([^\\/\s'\"]+)")
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 _MIN_SECRET_CHARS = 4
 """Shorter texts would be found everywhere."""
+_MIN_NAME_CHARS = 6
+"""The same for parts of paths, which are taken out of texts only where they are no words."""
 
 _Json = dict[str, Any]
 
@@ -78,7 +94,8 @@ def _redact_fields(row: _Json, kind: Redact) -> None:
     secrets: set[str] = set()
     for item in row["evidence"]:
         # A field that speaks for a side is what the verdict rests on, and no name of a person.
-        if item["value"] and item["supports"] == "none" and pattern.search(item["name"]):
+        speaks = item["supports"] != "none" and not _ALWAYS_A_NAME.search(item["name"])
+        if item["value"] and not speaks and pattern.search(item["name"]):
             secrets |= {item["value"], *re.split(r"[,;\n]\s*", item["value"])}
             item["value"], item["unit"] = mark, ""
     _replace_in_row(row, dict.fromkeys(secrets, mark))
@@ -89,18 +106,24 @@ def _redact_host(document: _Json) -> None:
     about = document["scan"]
     if "platform" in about["environment"]:
         about["environment"]["platform"] = REMOVED
+    if about["options"].get("base_url"):
+        about["options"]["base_url"] = REMOVED
+        if document["model"]:
+            document["model"]["device"] = "server"
     places = [about["root"], about["command"], *_texts(about["options"])]
     users = {match[2] for place in places for match in _USER_FOLDER.finditer(place)}
     for name in ("root", "command", "options"):
         about[name] = _without_users(about[name], users)
+    document["skipped"] = _without_users(document["skipped"], users)
     for row in document["results"]:
-        row["error"] = _without_users(row["error"], users)
+        _change_row(row, lambda value: _without_users(value, users))
 
 
 def _redact_paths(document: _Json) -> None:
     """Give files numbers in place of names, in the same order, and take out every place on disk."""
     about = document["scan"]
     folders = {about["root"], *(path for path in _texts(about["options"].get("paths", [])))}
+    parts = {part for folder in folders for part in re.split(r"[\\/]+", folder)}
     about["root"] = about["command"] = REMOVED
     about["options"] = {
         name: _removed(value) if name in _PATH_OPTIONS or (name == "model" and _is_place(value)) else value
@@ -114,34 +137,50 @@ def _redact_paths(document: _Json) -> None:
         old = row["path"]
         row["path"] = f"image-{number:0{digits}}{_suffix(old)}"
         row.pop("path_b64", None)
-        marks = dict.fromkeys(folders, REMOVED) | {old: row["path"], PurePosixPath(old).name: row["path"]}
-        _replace_in_row(row, marks)
+        file = PurePosixPath(old)
+        marks = dict.fromkeys(folders, REMOVED) | dict.fromkeys(_telling(*parts, *file.parts[:-1]), REMOVED)
+        marks |= dict.fromkeys(_telling(file.stem), PurePosixPath(row["path"]).stem)
+        _replace_in_row(row, marks | {old: row["path"], file.name: row["path"]})
     for number, row in enumerate(document["skipped"], 1):
         row["path"] = f"skipped-{number:0{digits}}{_suffix(row['path'])}"
         row.pop("path_b64", None)
 
 
+def _telling(*names: str) -> list[str]:
+    """Names that are no words, so that taking them out of texts leaves those readable."""
+    return [name for name in names if len(name) >= _MIN_NAME_CHARS and not name.isalpha()]
+
+
 def _replace_in_row(row: _Json, marks: Mapping[str, str]) -> None:
     """Replace texts in everything of a result that can hold words of the file or of the disk."""
-    for item in row["evidence"]:
-        item["value"] = _replaced(item["value"], marks)
-    for part in ("error", "stages"):
-        row[part] = _replaced(row[part], marks)
-    for claim in row.get("claims", []):
-        for part in ("text", "note"):
-            claim[part] = _replaced(claim[part], marks)
-
-
-def _replaced(value: Any, marks: Mapping[str, str]) -> Any:
-    """The same with every text of ``marks`` replaced, at any depth, longest first."""
-    secrets = sorted((secret for secret in marks if len(secret) >= _MIN_SECRET_CHARS), key=len, reverse=True)
+    written = {form: mark for secret, mark in marks.items() for form in _writings(secret)}
+    secrets = sorted((secret for secret in written if len(secret) >= _MIN_SECRET_CHARS), key=len, reverse=True)
 
     def change(text: str) -> str:
         for secret in secrets:
-            text = text.replace(secret, marks[secret])
+            text = text.replace(secret, written[secret])
         return text
 
-    return _changed(value, change)
+    _change_row(row, lambda value: _changed(value, change))
+
+
+def _change_row(row: _Json, change: Callable[[Any], Any]) -> None:
+    """Change what a result says in words; numbers, digests, and the names of fields stay."""
+    row["evidence"] = [{**item, **{part: change(item[part]) for part in ("value", "note")}} for item in row["evidence"]]
+    for part in ("error", "stages"):
+        row[part] = change(row[part])
+    for claim in row.get("claims", []):
+        claim |= {part: change(claim[part]) for part in ("text", "note")}
+    for reason in (row["verdict"] or {}).get("reasons", []):
+        reason["text"] = change(reason["text"])
+
+
+@lru_cache(maxsize=4096)
+def _writings(secret: str) -> set[str]:
+    """A text as it stands inside of other texts: graphs in JSON, addresses, markup."""
+    addresses = {form(secret, errors="replace") for form in (quote, quote_plus)}
+    plain = {secret, html.escape(secret), escape(secret)} | addresses
+    return plain | {json.dumps(text, ensure_ascii=ascii_only)[1:-1] for text in plain for ascii_only in (True, False)}
 
 
 def _without_users(value: Any, users: Collection[str]) -> Any:

@@ -15,10 +15,20 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from fakescan.desk.token import (
+    HASHES,
+    LONGEST_TEXT_CHARS,
+    UNREADABLE,
+    BrokenTimestampError,
+    Token,
+    loaded,
+    read_token,
+    signers_certificate,
+)
 from fakescan.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,10 +39,6 @@ MEMBER = "timestamp.tsr"
 MAX_BYTES = 256 * 1024
 """An answer with its certificates has 2 to 10 kB."""
 _INSTALL = "pip install 'fakescan-forensics[timestamp]'"
-_LONGEST_NAME_CHARS = 200
-_HASHES = ("sha256", "sha384", "sha512")
-_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
-"""What readers of ASN.1 raise over bytes that are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +51,6 @@ class Stamp:
     """Name in the certificate that signed; may hold anything."""
     trusted: bool
     """Whether that certificate was found to lead to a trusted one; False when nobody said whom to trust."""
-
-
-class BrokenTimestampError(Exception):
-    """A token that proves nothing; the message says why, as the end of a sentence about it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """The parts of a token that matter."""
-
-    content: bytes
-    """The signed content, DER of a TSTInfo."""
-    imprint: bytes
-    """The digest that it is about."""
-    nonce: int | None
-    """The number that the question held."""
-    at: datetime
-    """The time that it names."""
-    signer: Any
-    """asn1crypto's SignerInfo."""
-    attributes: dict[str, Any]
-    """Signed attributes by name."""
-    certificates: tuple[bytes, ...]
-    """Certificates in the token, DER."""
 
 
 def request_for(seal: str) -> bytes:
@@ -105,7 +87,7 @@ def check_answer(answer: bytes, request: bytes, seal: str) -> Stamp:
 
     asked = tsp.TimeStampReq.load(request)["nonce"].native
     stamp = check(answer, seal)
-    if _read(answer).nonce != asked:
+    if read_token(answer).nonce != asked:
         raise BrokenTimestampError("answers another question")
     return stamp
 
@@ -127,15 +109,15 @@ def check(answer: bytes, seal: str, trust: Sequence[Certificate] = ()) -> Stamp:
         import rfc3161_client  # noqa: F401
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.x509 import load_der_x509_certificate
-    token = _read(answer)
+    token = read_token(answer)
     if token.imprint.hex() != seal:
         raise BrokenTimestampError("is about something else")
     try:
-        certificate = load_der_x509_certificate(_signers_certificate(token))
+        certificate = load_der_x509_certificate(signers_certificate(token))
         _check_signature(token, certificate)
         _check_purpose(certificate, token.at)
         name = _name_of(certificate)
-    except (UnsupportedAlgorithm, *_UNREADABLE):
+    except (UnsupportedAlgorithm, *UNREADABLE):
         raise BrokenTimestampError("cannot be read") from None
     if trust:
         _check_chain(answer, token, trust)
@@ -175,74 +157,6 @@ def _installed() -> Iterator[None]:
         raise InputError(f"timestamps need {missing.name}, which is not installed", _INSTALL) from None
 
 
-def _loaded(answer: bytes) -> Any:
-    """The answer; asn1crypto's own class takes a refusal, which has no token, for damaged."""
-    from asn1crypto import cms, core, tsp
-
-    class Response(core.Sequence):  # type: ignore[misc]  # asn1crypto is not typed
-        _fields = [("status", tsp.PKIStatusInfo), ("time_stamp_token", cms.ContentInfo, {"optional": True})]  # noqa: RUF012
-
-    return Response.load(answer, strict=True)
-
-
-def _read(answer: bytes) -> _Token:
-    try:
-        response = _loaded(answer)
-        status = response["status"]["status"].native
-        if status != "granted":
-            words = "; ".join(response["status"]["status_string"].native or ())
-            raise BrokenTimestampError(f"was not granted ({status}{words and ': '}{words[:_LONGEST_NAME_CHARS]})")
-        signed = response["time_stamp_token"]["content"]
-        content = signed["encap_content_info"]
-        (signer,) = signed["signer_infos"]
-        attributes: dict[str, Any] = {}
-        for attribute in signer["signed_attrs"]:
-            (attributes[attribute["type"].native],) = attribute["values"]
-        if len(attributes) != len(signer["signed_attrs"]) or content["content_type"].native != "tst_info":
-            raise BrokenTimestampError("cannot be read")
-        told = content["content"].parsed
-        imprint = told["message_imprint"]
-        if imprint["hash_algorithm"]["algorithm"].native != "sha256":
-            raise BrokenTimestampError("is about something else")
-        return _Token(
-            content=bytes(content["content"]),
-            imprint=imprint["hashed_message"].native,
-            nonce=told["nonce"].native,
-            at=told["gen_time"].native.astimezone(UTC),
-            signer=signer,
-            attributes=attributes,
-            certificates=tuple(c.chosen.dump() for c in signed["certificates"] if c.name == "certificate"),
-        )
-    except _UNREADABLE:
-        raise BrokenTimestampError("cannot be read") from None
-
-
-def _signers_certificate(token: _Token) -> bytes:
-    """The certificate that the token's signer is said to have, which the signature has to name too (RFC 5816)."""
-    from asn1crypto.x509 import Certificate as Parsed
-
-    wanted = token.signer["sid"]
-    if wanted.name != "issuer_and_serial_number":
-        raise BrokenTimestampError("names its signer in a way that fakescan does not know")
-    for raw in token.certificates:
-        parsed = Parsed.load(raw)
-        if (
-            parsed.issuer.dump() == wanted.chosen["issuer"].dump()
-            and parsed.serial_number == wanted.chosen["serial_number"].native
-        ):
-            break
-    else:
-        raise BrokenTimestampError("does not hold the certificate of its signer")
-    for attribute, default in (("signing_certificate_v2", "sha256"), ("signing_certificate", "sha1")):
-        if (named := token.attributes.get(attribute)) is not None:
-            first = named["certs"][0]
-            kind = first["hash_algorithm"]["algorithm"].native if default == "sha256" else default
-            if kind in (*_HASHES, "sha1") and first["cert_hash"].native == hashlib.new(kind, raw).digest():
-                return raw
-            break
-    raise BrokenTimestampError("was signed with another certificate than the one in it")
-
-
 def _check_purpose(certificate: Certificate, at: datetime) -> None:
     """A certificate for timestamps and for nothing else (RFC 3161, 2.3), valid at the time."""
     from cryptography import x509
@@ -258,7 +172,7 @@ def _check_purpose(certificate: Certificate, at: datetime) -> None:
         raise BrokenTimestampError("names a time at which its signer's certificate was not valid")
 
 
-def _check_signature(token: _Token, certificate: Certificate) -> None:
+def _check_signature(token: Token, certificate: Certificate) -> None:
     """The content's digest is the signed one, and the signature over the signed attributes holds."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
@@ -266,7 +180,7 @@ def _check_signature(token: _Token, certificate: Certificate) -> None:
 
     kind = token.signer["digest_algorithm"]["algorithm"].native
     method = token.signer["signature_algorithm"]
-    if kind not in _HASHES:
+    if kind not in HASHES:
         raise BrokenTimestampError("was signed in a way that fakescan does not know")
     digest = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}[kind]
     about = token.attributes
@@ -292,13 +206,13 @@ def _check_signature(token: _Token, certificate: Certificate) -> None:
         raise BrokenTimestampError("was changed after it was signed") from None
 
 
-def _check_chain(answer: bytes, token: _Token, trust: Sequence[Certificate]) -> None:
+def _check_chain(answer: bytes, token: Token, trust: Sequence[Certificate]) -> None:
     """OpenSSL's word, for the time of the token."""
     import rfc3161_client
     from asn1crypto import cms
 
     # rfc3161-client takes certificates in DER's order only, and `openssl ts` writes them in another.
-    response = _loaded(answer)
+    response = loaded(answer)
     signed = response["time_stamp_token"]["content"]
     signed["certificates"] = cms.CertificateSet(list(signed["certificates"]))
     builder = rfc3161_client.VerifierBuilder(roots=list(trust))
@@ -306,7 +220,7 @@ def _check_chain(answer: bytes, token: _Token, trust: Sequence[Certificate]) -> 
         again = rfc3161_client.decode_timestamp_response(response.dump())
         builder.build().verify(again, token.imprint)
         same_time = again.tst_info.gen_time == token.at
-    except (rfc3161_client.VerificationError, *_UNREADABLE):
+    except (rfc3161_client.VerificationError, *UNREADABLE):
         raise BrokenTimestampError("was signed by somebody whom the given certificates do not vouch for") from None
     if not same_time:
         raise BrokenTimestampError("cannot be read")
@@ -319,4 +233,4 @@ def _name_of(certificate: Certificate) -> str:
     names = [*subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     organisations = [*subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
     told = ", ".join(str(part.value) for part in (*names[:1], *organisations[:1]))
-    return (told or subject.rfc4514_string())[:_LONGEST_NAME_CHARS]
+    return (told or subject.rfc4514_string())[:LONGEST_TEXT_CHARS]

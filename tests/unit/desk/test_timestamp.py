@@ -18,6 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from fakescan.core.records import Scan
 from fakescan.desk import authority, timestamp
 from fakescan.desk import bundle as bundles
+from fakescan.desk.token import BrokenTimestampError
 from fakescan.errors import InputError
 from tests.support.authority import TimeAuthority, endless, hanging, served
 
@@ -27,7 +28,7 @@ CODE = ExtendedKeyUsageOID.CODE_SIGNING
 
 
 def refused(answer: bytes, *trust: Any, seal: str = SEAL) -> str:
-    with pytest.raises(timestamp.BrokenTimestampError) as fault:
+    with pytest.raises(BrokenTimestampError) as fault:
         timestamp.check(answer, seal, trust)
     return str(fault.value)
 
@@ -76,7 +77,7 @@ def test_another_seals_token(time_authority: TimeAuthority) -> None:
 
 def test_an_answer_to_an_older_question(time_authority: TimeAuthority) -> None:
     older = time_authority.answer(timestamp.request_for(SEAL))
-    with pytest.raises(timestamp.BrokenTimestampError, match="another question"):
+    with pytest.raises(BrokenTimestampError, match="another question"):
         timestamp.check_answer(older, timestamp.request_for(SEAL), SEAL)
 
 
@@ -148,7 +149,7 @@ def test_no_flipped_bit_gives_another_time(time_authority: TimeAuthority) -> Non
         changed[place] ^= 1 << rng.randrange(8)
         try:
             found = timestamp.check(bytes(changed), SEAL)
-        except timestamp.BrokenTimestampError:
+        except BrokenTimestampError:
             broken += 1
         else:
             # What is not signed (the certificate in between) may differ, what is said may not.
