@@ -27,12 +27,12 @@ FILES = 16
 class Cluster:
     repository: Path
     process: int
-    environment: dict[str, str]
+    address: str
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", *words], cwd=self.repository, env=self.environment, timeout=600,
-            capture_output=True, text=True, check=False,
+            [sys.executable, "-m", *words], cwd=self.repository, env={**os.environ, "RAY_ADDRESS": self.address},
+            timeout=600, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
     def scan(self, place: Path, run: Path, *, kill_at: int = 0, stop_at: int = 0, **settings: Any) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def cluster(repository: Path) -> Iterator[Cluster]:
         assert process.stdout is not None
         assert process.stdin is not None
         address = next(line.strip() for line in process.stdout if line.startswith("127.0.0.1:"))
-        yield Cluster(repository, process.pid, {**os.environ, "RAY_ADDRESS": address})
+        yield Cluster(repository, process.pid, address)
         process.stdin.close()
 
 
