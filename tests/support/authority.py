@@ -99,7 +99,7 @@ class TimeAuthority:
 
     def refusal(self) -> bytes:
         """An answer that says no."""
-        status = tsp.PKIStatusInfo({"status": "rejection", "status_string": ["not today\x1b[31m"]}).dump()
+        status: bytes = tsp.PKIStatusInfo({"status": "rejection", "status_string": ["not today\x1b[31m"]}).dump()
         return b"\x30" + bytes([len(status)]) + status
 
     def write_root(self, path: Path) -> Path:
