@@ -3,8 +3,9 @@
 A linear probe on thousands of channels tells nearly all of its training images apart: its logits there are far larger
 than on an image from elsewhere. A language model that reads them learns to trust them too much. So the stages after the
 probe may see training images as if the probe had never seen their source (``FeatureShift``), and aim at what it would
-say then (``OutOfFold.aim``). A stage may also show an image with the logit of another one and ask for that one's label
-(``OutOfFold.exchange``): then the logit alone tells the label, and the language model learns to read it and nothing else.
+say then (``OutOfFold.aim``). A stage may also show an image with the logit of another one and ask for that one's
+label (``OutOfFold.exchange``): then the logit alone tells the label, and the language model learns to read it and nothing
+else.
 """
 
 from __future__ import annotations
