@@ -33,7 +33,7 @@ CAPTION_LIMIT_TOKENS = 90
 """The longest training caption has about 80 tokens."""
 REASONING_LIMIT_TOKENS = 180
 """The longest training reasoning has about 170 tokens."""
-NO_REPEAT_TOKENS = 4
+NO_REPEAT_TOKENS = 3
 """Runs of so many tokens occur once in a forced text: small models turn in circles otherwise."""
 FREE_LIMIT_TOKENS = 512
 """The authors' max_new_tokens."""

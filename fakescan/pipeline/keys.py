@@ -14,6 +14,8 @@ from fakescan.version import __version__
 
 _PIXELS = "srgb"
 """How decoded pixels are brought to the model; another word where a change of that gives other answers."""
+_TEXT = "no run of three twice"
+"""How a forced text is chosen; another word where a change of that gives other texts."""
 
 
 def key_of(engine: Engine, options: ScanOptions) -> str:
@@ -38,6 +40,7 @@ def key_of(engine: Engine, options: ScanOptions) -> str:
         "calibration": calibration_to_dict(engine.calibration),
         "decoder": decoder_of(draft=options.draft),
         "pixels": _PIXELS,
+        "text": _TEXT,
         "reasoning": options.reasoning,
         "score": options.score,
         "decode": options.decode,

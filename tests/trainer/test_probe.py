@@ -24,7 +24,7 @@ from fakescan_trainer.encode import collate
 from fakescan_trainer.evaluate.detection import auc
 from fakescan_trainer.loading import contradictions
 from fakescan_trainer.loop import Trainer
-from fakescan_trainer.out_of_fold import shift_between
+from fakescan_trainer.out_of_fold import FeatureShift, OutOfFold, shift_between
 from fakescan_trainer.probe import deal, fit_probe, out_of_fold
 from fakescan_trainer.watch import TrainObserver
 from tests.trainer.conftest import build, draw, record
@@ -165,7 +165,7 @@ def test_soft_targets_reach_the_mapper_s_rows_and_a_resumed_run(
         loss=replace(config.loss, soft_targets=0.5),
         stages=(
             StageConfig("probe", "probe", weight_decay=0.1),
-            StageConfig("joint", "joint", steps=1, full=1, short=4),
+            StageConfig("joint", "joint", steps=1, full=1, short=4, read=1.0),
         ),
         run=replace(config.run, out=str(tmp_path / "run")),
     )
@@ -183,6 +183,7 @@ def test_soft_targets_reach_the_mapper_s_rows_and_a_resumed_run(
     assert again.data.shift is not None
     assert trainer.data.shift is not None
     assert again.data.shift.steps == pytest.approx(trainer.data.shift.steps)
+    assert again.data.shift.logits == pytest.approx(trainer.data.shift.logits)
     assert again.unseen.p_fake == saved
 
 
@@ -205,6 +206,30 @@ def test_shifted_features_have_the_logit_out_of_fold_and_change_nowhere_else() -
         assert logits.tolist() == pytest.approx([float(unseen[number])] * 2, abs=1e-4)
         assert torch.equal(moved[:, 1:], cached[:, 1:])
     assert shift.apply(Record("other.png", Label.FAKE, "", "", "s"), cached) is cached
+
+
+def test_an_exchanged_image_has_the_logit_label_and_aim_of_the_other(tmp_path: Path) -> None:
+    direction = torch.tensor([0.5, 0.0])
+    shift = FeatureShift(direction, {"a.png": 1.0, "b.png": -2.0}, {"a.png": 3.0, "b.png": -4.0})
+    unseen = OutOfFold(0.5, tmp_path, {"a.png": 0.9, "b.png": 0.2}, shift)
+    one = Record("a.png", Label.FAKE, "a cat", "soft fur", "s")
+    other = Record("b.png", Label.REAL, "a dog", "sharp fur", "s")
+    changed = unseen.exchange(one, other)
+    assert (changed.image, changed.label, changed.reasoning) == ("a.png", Label.REAL, "")
+    assert unseen.aim(changed) == pytest.approx(0.5 * 0 + 0.5 * 0.2)
+    features = torch.zeros(1, 2, 2)
+    # what "a" was seen with is 3 - 1 = 2; the step to -4 is -6
+    assert shift.apply(changed, features)[0, 0].tolist() == [-3.0, 0.0]
+    assert unseen.exchange(one, Record("unknown.png", Label.REAL, "", "", "s")) is one
+
+
+def test_reading_exchanged_logits_needs_a_probe_before(recipe: dict[str, Any]) -> None:
+    config = build(recipe)
+    stages = (StageConfig("read", "joint", full=0, short=4, read=1.0), StageConfig("probe", "probe"))
+    wanted = replace(config, stages=stages, data=replace(config.data, out_of_fold=True))
+    assert any("read needs" in fault for fault in contradictions(wanted))
+    many = replace(wanted, stages=(stages[1], replace(stages[0], read=2.0)))
+    assert any("read is a share" in fault for fault in contradictions(many))
 
 
 def test_soft_targets_without_a_probe_are_refused(recipe: dict[str, Any]) -> None:

@@ -26,6 +26,11 @@ class Targets:
     """At most this weighted share of fakes may be called real."""
 
 
+NO_REAL = Targets(real_called_fake=0.0)
+"""For a model that goes to everybody: no held-out real image at or above the threshold. Among sources never seen some
+will be; the model card counts them."""
+
+
 def fit_platt(scores: Array, labels: Array, weights: Array) -> tuple[float, float]:
     """Weighted logistic regression of the label on one score, by Newton's method.
 

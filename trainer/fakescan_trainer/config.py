@@ -162,6 +162,9 @@ class StageConfig:
     """Rows with the conclusion alone a micro-batch (joint)."""
     captions: int = 0
     """Caption rows a micro-batch (caption, or beside the others in joint)."""
+    read: float = 0.0
+    """Share, in [0, 1], of the short rows that show another image's out-of-fold logit and ask for its label
+    (``data.out_of_fold``)."""
     accumulate: int = 1
     """Micro-batches an optimizer step."""
     lr: float = 2e-4

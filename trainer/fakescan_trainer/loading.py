@@ -150,6 +150,7 @@ def contradictions(config: TrainConfig) -> list[str]:
     if not 0 <= config.data.steer <= 1:
         faults.append("data.steer: must be in [0, 1]")
     faults += _out_of_range(config)
+    probed = False
     for number, stage in enumerate(config.stages):
         where = f"stages[{number}] ({stage.name})"
         if stage.task == "joint" and not stage.full and not stage.short:
@@ -166,6 +167,11 @@ def contradictions(config: TrainConfig) -> list[str]:
             faults.append(f"{where}: full, short and captions are counts of rows, from 0 on")
         if stage.lr <= 0 or min(stage.lr_projector, stage.lr_scalars, stage.weight_decay) < 0:
             faults.append(f"{where}: lr must be above 0, lr_projector, lr_scalars and weight_decay at least 0")
+        probed |= stage.task == "probe"
+        if not 0 <= stage.read <= 1:
+            faults.append(f"{where}: read is a share of the short rows, from 0 to 1")
+        if stage.read and not (probed and config.data.out_of_fold):
+            faults.append(f"{where}: read needs data.out_of_fold and a probe stage before it")
         if not 0 <= stage.warmup < 1:
             faults.append(f"{where}: warmup is a share of the steps, from 0 to below 1")
     if len({stage.name for stage in config.stages}) < len(config.stages):

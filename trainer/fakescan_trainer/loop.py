@@ -9,6 +9,7 @@ import json
 import math
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from fakescan_trainer import probe
 from fakescan_trainer.calibrate import of_held_out
 from fakescan_trainer.closed_form import CLOSED_FORM, remark, run_closed_form
 from fakescan_trainer.config import StageConfig, TrainConfig, to_toml_table
+from fakescan_trainer.data.mmfr import Record
 from fakescan_trainer.encode import Row, collate
 from fakescan_trainer.evaluate.validation import evaluate, triage_scores
 from fakescan_trainer.export import export_checkpoint, finish
@@ -261,6 +263,8 @@ class Trainer:
             for kind, (sampler, records, size) in samplers.items():
                 rng = np.random.default_rng([self.config.run.seed, number, len(kind)])
                 chosen = [records[i] for i in sampler.draw(number, size)]
+                if kind == "short" and stage.read:
+                    chosen = self._exchanged(chosen, stage.read, rng)
                 rows = [self._row(kind, record, rng) for record in chosen]
                 batch = collate(rows, self.encoder.prompt.end_id).to(accelerator.device)
                 views = self.data.caption_views if kind == "caption" else None
@@ -284,6 +288,14 @@ class Trainer:
         optimizer.step()
         optimizer.zero_grad()
         return dict(totals)
+
+    def _exchanged(self, records: Sequence[Record], share: float, rng: np.random.Generator) -> list[Record]:
+        """With probability ``share``, an image with the logit and label of another of the same draw."""
+        others = [records[int(i)] for i in rng.permutation(len(records))]
+        return [
+            self.unseen.exchange(record, other) if rng.random() < share else record
+            for record, other in zip(records, others, strict=True)
+        ]
 
     def _row(self, kind: str, record: Any, rng: np.random.Generator) -> Row:
         if kind == "full":

@@ -3,14 +3,16 @@
 A linear probe on thousands of channels tells nearly all of its training images apart: its logits there are far larger
 than on an image from elsewhere. A language model that reads them learns to trust them too much. So the stages after the
 probe may see training images as if the probe had never seen their source (``FeatureShift``), and aim at what it would
-say then (``OutOfFold.aim``).
+say then (``OutOfFold.aim``). A stage may also show an image with the logit of another one and ask for that one's
+label (``OutOfFold.exchange``): then the logit alone tells the label, and the language model learns to read it
+and nothing else.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -28,13 +30,17 @@ class FeatureShift:
     direction: torch.Tensor
     """(C,), in units of the tower's features: it raises the probe's logit by one."""
     steps: dict[str, float]
-    """Image to difference of the logits."""
+    """Image to difference of the logits: out of fold less seen."""
+    logits: dict[str, float] = field(default_factory=dict)
+    """Image to its logit out of fold."""
 
     def apply(self, record: Record, features: torch.Tensor) -> torch.Tensor:
         """Features (V, P, C) of an image, class token first, moved in every view; unchanged where none is known."""
         step = self.steps.get(record.image)
         if step is None:
             return features
+        if record.shown_as:
+            step += self.logits[record.shown_as] - self.logits[record.image]
         moved = features.clone()
         moved[:, 0] += step * self.direction
         return moved
@@ -57,8 +63,9 @@ def shift_between(
         feature_std: (C,) by which the class token is divided before the probe.
     """
     direction = feature_std.cpu() * weight.cpu() / weight.square().sum().clamp_min(1e-12).cpu()
-    steps = (out_of_fold - logits).tolist()
-    return FeatureShift(direction, {record.image: step for record, step in zip(records, steps, strict=True)})
+    images = [record.image for record in records]
+    steps = dict(zip(images, (out_of_fold - logits).tolist(), strict=True))
+    return FeatureShift(direction, steps, dict(zip(images, out_of_fold.tolist(), strict=True)))
 
 
 @dataclass
@@ -79,18 +86,27 @@ class OutOfFold:
             return
         held = json.loads(path.read_text("utf-8"))
         self.p_fake = held["p_fake"]
-        self.shift = FeatureShift(torch.tensor(held["direction"]), held["steps"]) if held["steps"] else None
+        if held["steps"]:
+            self.shift = FeatureShift(torch.tensor(held["direction"]), held["steps"], held["logits"])
 
     def keep(self, p_fake: dict[str, float], shift: FeatureShift | None) -> None:
         """Take both and write them down."""
         self.p_fake, self.shift = p_fake, shift
         direction = shift.direction.tolist() if shift else []
-        held = {"p_fake": p_fake, "direction": direction, "steps": shift.steps if shift else {}}
+        steps, logits = (shift.steps, shift.logits) if shift else ({}, {})
+        held = {"p_fake": p_fake, "direction": direction, "steps": steps, "logits": logits}
         if is_first_process():
             (self.folder / _FILE).write_text(json.dumps(held), "utf-8")
 
     def aim(self, record: Record) -> float | None:
         """P(fake) for the loss of a short row; None for the label."""
-        if not self.share or record.image not in self.p_fake:
+        shown = record.shown_as or record.image
+        if not self.share or shown not in self.p_fake:
             return None
-        return (1 - self.share) * float(record.label == "fake") + self.share * self.p_fake[record.image]
+        return (1 - self.share) * float(record.label == "fake") + self.share * self.p_fake[shown]
+
+    def exchange(self, record: Record, other: Record) -> Record:
+        """The picture of one image with the logit and the label of another; the image as it is where none is known."""
+        if self.shift is None or record.image not in self.shift.logits or other.image not in self.shift.logits:
+            return record
+        return replace(record, label=other.label, caption="", reasoning="", shown_as=other.image)

@@ -22,7 +22,7 @@ import numpy as np
 
 from fakescan.core.records import Calibration, ImageKind, ScoreKind
 from fakescan.model.checkpoints.ours import file_sha256, read_info, write_info
-from fakescan_trainer.calibrate import calibrate
+from fakescan_trainer.calibrate import NO_REAL, calibrate
 from fakescan_trainer.evaluate.detection import auc
 
 
@@ -61,7 +61,7 @@ def calibrated(report: Path, known: dict[str, tuple[float, str]], kind: ScoreKin
         f"of {sources} sources held out of training"
     )
     print(f"held out, {kind.value} reasoning: {words}; AUC {auc(labels, scores):.4f}")
-    return calibrate(scores, labels, weights, words)
+    return calibrate(scores, labels, weights, words, NO_REAL)
 
 
 def main() -> None:

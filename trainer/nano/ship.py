@@ -28,7 +28,7 @@ from fakescan.model.checkpoints.ours import ADAPTER, LoadedModel, load_checkpoin
 from fakescan.model.checkpoints.quantise import quantise_rows
 from fakescan.model.mapper import derive_anchors
 from fakescan.model.prompt import TEMPLATES
-from fakescan_trainer.calibrate import calibrate
+from fakescan_trainer.calibrate import NO_REAL, calibrate
 from fakescan_trainer.config import DataConfig, LoraConfig, ModelConfig, TrainConfig
 from fakescan_trainer.data.features import open_rgb
 from fakescan_trainer.data.source import TrainingData
@@ -79,7 +79,7 @@ def calibrate_before(loaded: LoadedModel, root: Path, caches: Sequence[Path]) ->
         f"{int((1 - labels).sum())} real) of {sources} sources held out of training"
     )
     print(f"held out: {words}; AUC {auc(labels, scores):.4f}")
-    return calibrate(scores, labels, source_weights(records), words)
+    return calibrate(scores, labels, source_weights(records), words, NO_REAL)
 
 
 def main() -> None:

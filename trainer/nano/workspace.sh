@@ -25,5 +25,5 @@ python "$here/prepare_data.py" --pack "$pack" --extended "$work/ext" --extended-
 
 if [[ ${4:-} == --features ]]; then
   python -m fakescan_trainer.data.features "$work/base" "$work/cache-square" "$work/mmfr" \
-    forgery_reasoning_cot.json:1 captions.json:1 validation.json:0 --view square --pooling 7
+    forgery_reasoning_cot.json:1 validation.json:0 captions.json:1 --view square --pooling 7
 fi

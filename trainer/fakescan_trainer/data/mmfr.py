@@ -42,6 +42,8 @@ class Record:
     """REASONING stage without its closing "Therefore, ..."; empty when there is none."""
     source: str
     """Where the image came from."""
+    shown_as: str = ""
+    """Image whose out-of-fold logit is shown in place of its own; empty = its own."""
 
 
 def read_records(path: Path, root: Path | None = None) -> list[Record]:
