@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from io import BytesIO
 
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -74,6 +75,12 @@ def document() -> Image.Image:
     return Image.blend(page, Image.effect_noise(page.size, 25).convert("RGB"), 0.08)
 
 
+def as_jpeg(image: Image.Image, quality: int) -> Image.Image:
+    out = BytesIO()
+    image.save(out, "JPEG", quality=quality)
+    return Image.open(out).convert("RGB")
+
+
 def side_by_side(*pictures: Image.Image, gap_px: int = 0) -> Image.Image:
     width = sum(picture.width for picture in pictures) + gap_px * (len(pictures) - 1)
     sheet = Image.new("RGB", (width, pictures[0].height), "white")
@@ -98,6 +105,39 @@ def test_screens(dark: bool) -> None:
 @pytest.mark.parametrize("picture", [drawing(), busy_drawing()], ids=["flat", "busy"])
 def test_drawings(picture: Image.Image) -> None:
     assert kind_of(picture) is ImageKind.ART
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_screens_that_went_through_a_messenger(dark: bool) -> None:
+    assert kind_of(as_jpeg(screen(dark, line_px=20), 75)) is not ImageKind.PHOTO
+
+
+def test_line_art() -> None:
+    strokes = Image.new("RGB", (800, 800), "white")
+    pen = ImageDraw.Draw(strokes)
+    chance = random.Random(1)  # noqa: S311 -- drawn pictures
+    for _ in range(90):
+        x, y, r = chance.randrange(800), chance.randrange(800), chance.randrange(20, 200)
+        pen.arc((x - r, y - r, x + r, y + r), chance.randrange(180), 180 + chance.randrange(180), "black", 3)
+    assert kind_of(strokes) in (ImageKind.ART, ImageKind.SCREENSHOT, ImageKind.DOCUMENT)
+
+
+def test_a_thing_on_a_plain_ground_is_a_photo() -> None:
+    """Flat for the most part, but nothing else about it is drawn."""
+    grey = Image.new("RGB", (600, 600), (196, 194, 190))
+    ImageDraw.Draw(grey).ellipse((260, 200, 340, 420), (150, 140, 132))
+    soft = grey.filter(ImageFilter.GaussianBlur(6))
+    assert kind_of(soft) is not ImageKind.SCREENSHOT
+
+
+def test_a_horizon_is_no_seam() -> None:
+    """A level edge from border to border, soft, or not quite level."""
+    view = photo(4).point([120 + value // 2 for value in range(256)] * 3)
+    view.paste(photo(5).point([value // 3 for value in range(256)] * 3), (0, 300))
+    assert Look(view).has_seam
+    assert not Look(view.filter(ImageFilter.GaussianBlur(8))).has_seam
+    tilted = view.resize((1000, 700)).rotate(0.7, Image.Resampling.BICUBIC).crop((50, 50, 950, 650))
+    assert not Look(tilted).has_seam
 
 
 def test_documents() -> None:
