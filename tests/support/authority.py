@@ -99,8 +99,8 @@ class TimeAuthority:
 
     def refusal(self) -> bytes:
         """An answer that says no."""
-        status: bytes = tsp.PKIStatusInfo({"status": "rejection", "status_string": ["not today\x1b[31m"]}).dump()
-        return b"\x30" + bytes([len(status)]) + status
+        status = tsp.PKIStatusInfo({"status": "rejection", "status_string": ["not today\x1b[31m"]}).dump()
+        return b"\x30" + bytes([len(status)]) + bytes(status)
 
     def write_root(self, path: Path) -> Path:
         """Its root certificate as a file.
