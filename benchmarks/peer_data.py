@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -68,18 +69,31 @@ def training_items(root: Path, name: str) -> tuple[list[Item], Array]:
     return items, source_weights(records)
 
 
-def manifest_items(manifest: Path, split: str) -> list[Item]:
+def manifest_items(manifest: Path, split: str, limit: int = 0) -> list[Item]:
     """Rows of one split of a ``manifest.jsonl``.
+
+    Args:
+        manifest: the list; paths start at its folder.
+        split: the split.
+        limit: at most so many images of each label of a source, the first by digest; 0 = all.
 
     Raises:
         DataError: it cannot be read, or has no such row.
     """
     try:
         rows = [json.loads(line) for line in manifest.read_text("utf-8").splitlines() if line.strip()]
+        chosen = [row for row in rows if row["split"] == split]
+        if limit:
+            taken: Counter[tuple[str, str]] = Counter()
+            drawn = set()
+            for row in sorted(chosen, key=lambda row: str(row["sha256"])):
+                taken[row["source"], row["label"]] += 1
+                if taken[row["source"], row["label"]] <= limit:
+                    drawn.add(row["path"])
+            chosen = [row for row in chosen if row["path"] in drawn]
         found = [
             Item(manifest.parent, row["path"], row["label"] == "fake", row["sha256"], row.get("matched") or "")
-            for row in rows
-            if row["split"] == split
+            for row in chosen
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{manifest}: {error!r}", "give a manifest with path, label, split and sha256") from error
@@ -127,8 +141,8 @@ def squares(folder: Path, name: str, items: Sequence[Item], variant: int, jobs: 
                 return None
 
         shape = (len(items), SIDE, SIDE, 3)
-        held = np.lib.format.open_memmap(place, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]  # numpy's own
-        opened = []
+        held = np.lib.format.open_memmap(place, "w+", np.uint8, shape)
+        opened: list[int] = []
         with ThreadPoolExecutor(jobs) as pool:
             for number, square in enumerate(pool.map(one, items)):
                 if square is not None:

@@ -64,7 +64,7 @@ Scores = dict[str, float]
 def test_sets(args: argparse.Namespace) -> dict[str, list[Item]]:
     """The dev-test rows by the name of their set."""
     places = {"base": args.base, "extended": args.extended}
-    return {name: manifest_items(place, args.split) for name, place in places.items() if place}
+    return {name: manifest_items(place, args.split, args.limit) for name, place in places.items() if place}
 
 
 def keep(args: argparse.Namespace, peer: str, name: str, items: Sequence[Item], scores: Array) -> None:
@@ -154,14 +154,21 @@ def boosting(args: argparse.Namespace) -> None:
 
 def npr(args: argparse.Namespace) -> None:
     """The residual network."""
-    from benchmarks.peer_npr import npr_scores, train_npr
+    from benchmarks.peer_npr import SIZES, npr_scores, train_npr
 
     if args.threads:
         torch.set_num_threads(args.threads)
     sets = pixel_sets(args)
     items, pixels, weights = sets["train"]
     network = train_npr(
-        pixels, labels_of(items), weights, steps=args.steps, batch=args.batch, minutes=args.minutes, seed=args.seed
+        pixels,
+        labels_of(items),
+        weights,
+        SIZES[args.size],
+        steps=args.steps,
+        batch=args.batch,
+        minutes=args.minutes,
+        seed=args.seed,
     )
     held, shown, _ = sets["validation"]
     print(f"npr: AUC {auc(labels_of(held), npr_scores(network, shown)):.3f} on validation")
@@ -222,6 +229,7 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--base", type=Path, required=True, help="manifest.jsonl of the base set")
         sub.add_argument("--extended", type=Path, help="manifest.jsonl of the extended set")
         sub.add_argument("--split", default="dev-test", help="rows of the manifests that are scored")
+        sub.add_argument("--limit", type=int, default=0, help="test images of each label of a source; 0 = all")
         sub.add_argument("--work", type=Path, required=True, help="folder of scores, squares and features")
         sub.add_argument("--jobs", type=int, default=2, help="threads that decode pictures")
     made["probe"].add_argument("--tower", type=Path, required=True, help="base folder with the frozen tower")
@@ -229,6 +237,7 @@ def parser() -> argparse.ArgumentParser:
     made["probe"].add_argument("--pooling", type=int, default=7, help="of the cache")
     made["boosting"].add_argument("--trees", type=int, default=400, help="the most; held-out sources choose")
     made["npr"].add_argument("--steps", type=int, default=400)
+    made["npr"].add_argument("--size", choices=("paper", "small"), default="small", help="of the network")
     made["npr"].add_argument("--batch", type=int, default=32)
     made["npr"].add_argument("--minutes", type=float, default=0.0, help="stop after so much training; 0 = never")
     made["npr"].add_argument("--threads", type=int, default=0)

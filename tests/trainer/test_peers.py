@@ -15,7 +15,7 @@ from PIL import Image
 from benchmarks import peers
 from benchmarks.peer_data import Item, cut, manifest_items, read_scores, squares
 from benchmarks.peer_hand import COUNT, hand_features
-from benchmarks.peer_npr import CROP, NeighbouringPixels, npr_scores, residual, train_npr
+from benchmarks.peer_npr import CROP, SIZES, NeighbouringPixels, npr_scores, residual, train_npr
 from fakescan.cli.app import run
 from fakescan.core.answer import short_answer
 from fakescan.core.records import Label
@@ -129,10 +129,13 @@ def test_the_residual_network_learns_doubled_pixels() -> None:
     tall = rng.integers(0, 256, (8, CROP, CROP, 3)).astype(np.uint8)
     tall[::2] = tall[::2, ::2, ::2].repeat(2, 1).repeat(2, 2)
     labels = np.array([1.0, 0.0] * 4)
-    small = NeighbouringPixels((16, 16), (1, 1))
-    network = train_npr(tall, labels, np.full(8, 1 / 8), steps=12, batch=4, lr=5e-3, network=small)
+    network = train_npr(tall, labels, np.full(8, 1 / 8), (64, (16, 16), (1, 1)), steps=12, batch=4, lr=5e-3)
     scores = npr_scores(network, tall, batch=3)
     assert scores[::2].min() > scores[1::2].max()
+
+
+def test_the_published_network_has_its_published_size() -> None:
+    assert sum(p.numel() for p in NeighbouringPixels(*SIZES["paper"]).parameters()) == pytest.approx(1.44e6, rel=0.02)
 
 
 def test_squares_are_cut_on_the_grid_mirrored_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,6 +156,16 @@ def test_squares_are_cut_on_the_grid_mirrored_and_kept(tmp_path: Path, capsys: p
     assert np.array_equal(again, rows)
     with pytest.raises(DataError, match="holds other images"):
         squares(tmp_path / "kept", "set", items[1:], 0, 1)
+
+
+def test_a_draw_takes_the_same_images_of_each_label_whatever_their_order(manifest: Path) -> None:
+    drawn = manifest_items(manifest, "dev-test", 2)
+    assert [item.fake for item in drawn].count(True) == 2
+    assert len(drawn) == 4
+    lines = manifest.read_text("utf-8").splitlines()
+    manifest.write_text("\n".join(reversed(lines)), "utf-8")
+    assert set(manifest_items(manifest, "dev-test", 2)) == set(drawn)
+    assert len(manifest_items(manifest, "dev-test", 100)) == 12
 
 
 def test_a_table_of_nothing_and_a_manifest_of_nothing_are_told(
