@@ -21,7 +21,8 @@ from fakescan.pipeline.crew import Worker, WorkerLostError
 from fakescan.pipeline.part import Part, Ready
 
 _MAX_DECODERS = 4
-_END_TIMEOUT_S = 5.0
+_END_TIMEOUT_S = 60.0
+"""A killed process gives its memory back before it is gone, which takes a busy machine a while."""
 
 
 @contextmanager

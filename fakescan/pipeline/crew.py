@@ -26,7 +26,7 @@ _MAX_FAILED_STARTS = 2
 """A worker that died so often while it loaded the model has no successor."""
 _MAX_DEATHS_IN_A_ROW = 20
 """Without a single row in between: then it is not the files."""
-_END_TIMEOUT_S = 10.0
+_END_TIMEOUT_S = 60.0
 
 
 class WorkerLostError(Exception):
