@@ -51,7 +51,7 @@ def main() -> None:
 def is_large(path: Path, least_px: int) -> bool:
     """Whether a file is a JPEG with at least so short a side."""
     try:
-        with Image.open(path, formats=["JPEG", "MPO"]) as image:
+        with Image.open(path, formats=["JPEG"]) as image:
             return min(image.size) >= least_px
     except (UnidentifiedImageError, OSError):
         return False

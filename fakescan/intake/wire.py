@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from functools import cache
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -154,17 +153,13 @@ def receive_step(stream: BinaryIO, max_pixels: int, views: Views | None = None) 
     raise WireError
 
 
+_FIELDS = {kind: tuple(item.name for item in fields(kind)) for kind in (FileRead, Evidence, Failure)}
 _IMAGE_FACTS = ("sha256", "width_px", "height_px", "frame_count", "orientation", "notes", "kind", "phash")
 
 
 def _plain(record: Any) -> dict[str, Any]:
     """The fields of a record that holds nothing but plain values; ``asdict`` copies each of them deeply."""
-    return {name: getattr(record, name) for name in _names_of(type(record))}
-
-
-@cache
-def _names_of(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(item.name for item in fields(kind))
+    return {name: getattr(record, name) for name in _FIELDS[type(record)]}
 
 
 def _evidence(item: Mapping[str, Any]) -> Evidence:
