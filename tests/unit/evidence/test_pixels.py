@@ -121,7 +121,7 @@ def votes_by_loops(image: Image.Image) -> list[bool]:
                 for column in range(4):
                     x, y = 8 * left + 2 * column, 8 * top + 2 * row
                     four = [image.getpixel((x + a, y + b)) for a in (0, 1) for b in (0, 1)]
-                    values.append(sum(rounded_u(pixel) for pixel in four) / 2)  # type: ignore[arg-type]
+                    values.append(sum(rounded_u(pixel) for pixel in four) / 2)  # type: ignore[arg-type, misc]
             said.append(max(values[1:]) % 36 > 18)
     return said
 

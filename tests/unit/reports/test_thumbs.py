@@ -140,7 +140,7 @@ def test_previews_of_a_few_pictures_are_larger(
     few = make_scan([on_disk("a.jpg", picture_bytes(1200, 900))], root=str(tmp_path))
     with make_thumbnails(few) as previews:
         assert _opened(previews["a.jpg"]).size == (960, 720)
-    many = replace(few, results=few.results * 500)
+    many = replace(few, results=tuple(few.results) * 500)
     with make_thumbnails(many, max_count=1) as previews:
         assert _opened(previews["a.jpg"]).size == (320, 240)
 
