@@ -21,6 +21,8 @@ pytest.importorskip("ray", reason="the extra `ray` is not installed")
 pytestmark = pytest.mark.slow
 
 FILES = 16
+LOCAL = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Ray takes the address of a network card in the place of 127.0.0.1 otherwise, where nothing of the cluster listens."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class Cluster:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", *words], cwd=self.repository, env={**os.environ, "RAY_ADDRESS": self.address},
-            timeout=600, capture_output=True, text=True, check=False,
+            [sys.executable, "-m", *words],
+            cwd=self.repository, env={**os.environ, **LOCAL, "RAY_ADDRESS": self.address},
+            timeout=240, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
     def scan(self, place: Path, run: Path, *, kill_at: int = 0, stop_at: int = 0, **settings: Any) -> dict[str, Any]:
