@@ -58,3 +58,7 @@ class ConfigError(FakescanError):
     def __init__(self, faults: Sequence[str], hint: str = "") -> None:
         super().__init__("; ".join(faults), hint)
         self.faults = tuple(faults)
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[tuple[str, ...], str]]:
+        """As another process makes it again: from its faults, not from the line that they are joined to."""
+        return type(self), (self.faults, self.hint)
