@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from fakescan.errors import ConfigError, FakescanError, ModelError
 
-
 Error = TypeVar("Error", bound=FakescanError)
 
 
