@@ -359,6 +359,7 @@ def test_the_engine_gets_what_was_asked_for(cli: Cli, tmp_path: Path, monkeypatc
         "seed": 7,
         "calibration": "own.json",
         "base_url": None,
+        "draft": False,
     }
 
 

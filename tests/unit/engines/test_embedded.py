@@ -44,7 +44,8 @@ def same(one: Prediction, two: Prediction, records: Mapping[ScoreKind, Calibrati
         assert first
         assert second
         assert first.index == second.index
-        if abs(p_fake(first, records[kind]) - p_fake(second, records[kind])) > MOST:
+        record = records.get(kind, records[ScoreKind.BEFORE])  # a scale is needed, whether or not this score has one
+        if abs(p_fake(first, record) - p_fake(second, record)) > MOST:
             return False
     return one.stages == two.stages and one.tokens == two.tokens
 
