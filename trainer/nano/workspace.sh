@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Make everything that training the embedded model needs, in one folder outside the checkout; running it again adds
 # only what is missing. Minutes, but for the last step, the features of the frozen tower: 0.3 s a picture on two cores.
-#   trainer/nano/workspace.sh PACK MIRROR WORK [--features]
+#   trainer/nano/workspace.sh PACK MIRROR WORK [--features [--limit N]]
 # PACK    folder of the labelled images (manifest.jsonl, annotations.jsonl, images/, extended/)
+# N       features of at most so many images of each list, for a short trial
 # MIRROR  folder of the repositories' git directories; `PACK/extended/assemble.py --mirror MIRROR --list` names what lacks
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 pack=${1:?folder of the labelled images}
@@ -25,5 +26,5 @@ python "$here/prepare_data.py" --pack "$pack" --extended "$work/ext" --extended-
 
 if [[ ${4:-} == --features ]]; then
   python -m fakescan_trainer.data.features "$work/base" "$work/cache-square" "$work/mmfr" \
-    forgery_reasoning_cot.json:1 validation.json:0 captions.json:1 --view square --pooling 7
+    forgery_reasoning_cot.json:1 validation.json:0 captions.json:1 --view square --pooling 7 "${@:5}"
 fi

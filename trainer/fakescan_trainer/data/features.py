@@ -229,6 +229,7 @@ def main() -> None:
     parser.add_argument("root", type=Path, help="folder that image paths are relative to")
     parser.add_argument("files", nargs="+", help="annotation files below ROOT, with the variants to make (0 = plain)")
     parser.add_argument("--pooling", type=int, default=2)
+    parser.add_argument("--limit", type=int, help="at most so many images of each file, a fair sample; default: all")
     parser.add_argument("--view", action="append", help="views in order; default: square")
     args = parser.parse_args()
     model = load_base(args.base, projector_pooling=args.pooling)
@@ -238,7 +239,7 @@ def main() -> None:
         name, _, variants = spec.partition(":")
         images = sorted({record.image for record in read_records(args.root / name, args.root)})
         random.Random(0).shuffle(images)  # noqa: S311  (a stopped run then holds a fair sample)
-        wanted += [(image, int(variant)) for variant in (variants or "0").split(",") for image in images]
+        wanted += [(image, int(variant)) for variant in (variants or "0").split(",") for image in images[: args.limit]]
     started = time.monotonic()
     for count in extend_cache(args.cache, model, prep, args.root, wanted):
         print(f"{count} of {len(set(wanted))} rows, {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201  (a command)
