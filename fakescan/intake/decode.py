@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from fakescan.core.records import Failure, ImageKind
 from fakescan.core.views import Views
-from fakescan.intake import identify
+from fakescan.intake import identify, jxl
 from fakescan.intake.colour import to_srgb
 from fakescan.intake.duplicates import phash_of
 from fakescan.intake.frames import count_frames
@@ -123,8 +123,10 @@ def _decoded(data: bytes, decoder: str, limits: Limits, digest: str, views: View
         frames = count_frames(data, opened)
         if frames > 1:
             notes.insert(0, ANIMATED)
-        if opened.mode.startswith(("I", "F")):
+        if opened.mode.startswith(("I", "F")) or (isinstance(opened, jxl.JxlImage) and opened.deep):
             notes.append(DEEP)
+        if isinstance(opened, jxl.JxlImage):
+            notes.append(jxl.NOTE)
         image, more_notes = _as_srgb(opened)
         notes += more_notes
         upright = turned(image, None if decoder == "TIFF" else orientation)

@@ -24,17 +24,19 @@ _DECODERS = {
     "image/avif": "AVIF",
     "image/heic": "HEIF",
     "image/heif": "HEIF",
+    "image/jxl": "JXL",
     "image/x-portable-anymap": "PPM",
 }
 """Pillow's decoder by media type: the whole allow-list. MPO files are JPEG files and decoded as such. HEIF is there
-with the extra ``heic`` (pillow-heif), AVIF where Pillow was built with it, as its wheels are.
+with the extra ``heic`` (pillow-heif), JPEG XL with the extra ``jxl`` (imagecodecs; the plugin for Pillow that has
+wheels is under the GPL), AVIF where Pillow was built with it, as its wheels are.
 
 Left out on purpose: ICO (icons, not pictures), JPEG 2000 and PSD (rare, decoders with a history of faults), EPS
-(Pillow starts Ghostscript), JPEG XL (the plugin with wheels is under the GPL), camera raw (what is in it is no
-picture yet, and the preview beside it is another picture), and the two dozen legacy formats that Pillow would open.
+(Pillow starts Ghostscript), camera raw (what is in it is no picture yet, and the preview beside it is another
+picture), and the two dozen legacy formats that Pillow would open.
 """
 
-_HEIF = "HEIF"
+_HEIF, _JXL = "HEIF", "JXL"
 _NAMES = {
     "image/heic": "HEIC",
     "image/heif": "HEIF",
@@ -60,7 +62,7 @@ _NAMES = {
 _HINTS = {
     "image/heic": "pip install 'fakescan-forensics[heic]', or export it as JPEG in full size",
     "image/heif": "pip install 'fakescan-forensics[heic]', or export it as JPEG in full size",
-    "image/jxl": "convert it to PNG in full size (djxl of libjxl does it)",
+    "image/jxl": "pip install 'fakescan-forensics[jxl]', or convert it to PNG in full size (djxl of libjxl does it)",
     "image/avif": "install a build of Pillow with AVIF, or convert it to PNG",
     "image/x-raw": "export it as JPEG or TIFF in full size with a raw converter",
     "image/x-adobe-dng": "export it as JPEG or TIFF in full size with a raw converter",
@@ -191,7 +193,7 @@ def identify(head: bytes, name: str = "") -> Format | Failure:
     """
     media_type = sniff(head, name)
     decoder = _DECODERS.get(media_type or "")
-    if media_type is not None and (decoder in decoders() or (decoder == _HEIF and heif_is_there())):
+    if media_type is not None and decoder is not None and (decoder in decoders() or _late(decoder)):
         return Format(media_type, decoder)
     if media_type is None:
         if named_like_an_image(name):
@@ -206,13 +208,18 @@ def identify(head: bytes, name: str = "") -> Format | Failure:
     return Failure("identify", "not-an-image", f"the file is {what}, not an image", hint)
 
 
+def _late(decoder: str) -> bool:
+    """Whether it is a decoder of an extra that is there, now loaded."""
+    return (decoder == _HEIF and heif_is_there()) or (decoder == _JXL and jxl_is_there())
+
+
 @cache
 def decoders() -> frozenset[str]:
-    """Pillow's names of the decoders that are used, as far as this build of Pillow has them."""
+    """Pillow's own decoders that are used, by its names, as far as this build of Pillow has them."""
     from PIL import Image
 
     Image.init()
-    return frozenset(decoder for decoder in _DECODERS.values() if decoder in Image.OPEN)
+    return frozenset(decoder for decoder in _DECODERS.values() if decoder in Image.OPEN) - {_HEIF, _JXL}
 
 
 @cache
@@ -226,6 +233,14 @@ def heif_is_there() -> bool:
     options.DECODE_THREADS = 1
     register_heif_opener(thumbnails=False)
     return True
+
+
+@cache
+def jxl_is_there() -> bool:
+    """Whether JPEG XL can be decoded; loads its library, and so is only asked when such a file is met."""
+    from fakescan.intake.jxl import register
+
+    return register()
 
 
 def _tiff_kind(head: bytes, name: str) -> str:

@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageFile
 
@@ -16,6 +17,7 @@ from fakescan.core.records import Failure, ImageKind
 from fakescan.core.views import Views
 from fakescan.intake.decode import ANIMATED, BAD_ORIENTATION, DEEP, DRAFTED, HUGE, TRANSPARENT, DecodedImage, decode
 from fakescan.intake.identify import decoders
+from fakescan.intake.jxl import NOTE as JXL_NOTE
 from fakescan.intake.limits import Limits
 from fakescan.intake.views import strip_of
 
@@ -331,6 +333,42 @@ def test_without_its_extra_heic_is_said_to_be_unsupported(monkeypatch: pytest.Mo
     failure = failed(b"\0\0\0\x18ftypheic\0\0\0\0heic", name="a.heic")
     assert failure.code == "unsupported-format"
     assert "fakescan-forensics[heic]" in failure.hint
+
+
+@pytest.mark.parametrize("container", [False, True])
+@pytest.mark.parametrize("size", [(160, 120), (157, 111), (8, 256), (300, 200)])
+def test_jpeg_xl(size: tuple[int, int], container: bool) -> None:
+    codecs = pytest.importorskip("imagecodecs")
+    picture = gradient(*size)
+    data = codecs.jpegxl_encode(np.asarray(picture), lossless=True, usecontainer=container)
+    found = decoded(data, name="a.jxl")
+    assert found.image.tobytes() == picture.tobytes()
+    assert (found.width_px, found.height_px) == size
+    assert found.notes == (JXL_NOTE,)
+    assert failed(data, limits=Limits(max_pixels=1000)).code == "too-many-pixels"
+    assert failed(data[: len(data) // 2]).code in ("damaged", "truncated")
+    assert failed(data[:13] if container else data[:4]).code == "damaged"
+
+
+def test_a_deep_animated_or_transparent_jpeg_xl() -> None:
+    codecs = pytest.importorskip("imagecodecs")
+    grey = np.linspace(0, 65535, 60 * 40).reshape(40, 60).astype(np.uint16)
+    deep = decoded(codecs.jpegxl_encode(grey, lossless=True), name="a.jxl")
+    assert DEEP in deep.notes
+    assert np.array_equal(np.asarray(deep.image)[..., 0], grey >> 8)
+    shades = np.stack([np.full((20, 30, 3), shade, np.uint8) for shade in (40, 200)])
+    assert decoded(codecs.jpegxl_encode(shades, lossless=True), name="a.jxl").image.getpixel((0, 0)) == (40, 40, 40)
+    clear = np.dstack([np.zeros((20, 30, 3), np.uint8), np.zeros((20, 30), np.uint8)])
+    shown = decoded(codecs.jpegxl_encode(clear, lossless=True), name="a.jxl")
+    assert shown.image.getpixel((0, 0)) == (255, 255, 255)
+    assert TRANSPARENT in shown.notes
+
+
+def test_without_its_extra_jpeg_xl_is_said_to_be_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fakescan.intake.identify.jxl_is_there", lambda: False)
+    failure = failed(b"\xff\x0a\x00\x00", name="a.jxl")
+    assert failure.code == "unsupported-format"
+    assert "fakescan-forensics[jxl]" in failure.hint
 
 
 def test_text_that_unpacks_without_end_is_an_error() -> None:

@@ -102,7 +102,7 @@ def test_the_allow_list() -> None:
 @pytest.mark.parametrize(
     ("head", "name", "code", "words"),
     [
-        (b"\xff\x0a\0\0", "a.jxl", "unsupported-format", "JPEG XL"),
+        (b"\xff\x4f\xff\x51\0\0", "a.j2k", "unsupported-format", "JPEG 2000"),
         (drawn("ICO"), "a.ico", "unsupported-format", "icon"),
         (b"8BPS\0\1", "a.jpg", "unsupported-format", "Photoshop"),
         (b"qoif", "a.qoi", "unsupported-format", "image/qoi"),
