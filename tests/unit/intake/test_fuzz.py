@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from fakescan.core.records import Failure
 from fakescan.intake.decode import DecodedImage, decode
 from fakescan.intake.discover import discover, read_list
 from fakescan.intake.frames import MAX_FRAMES, count_frames
-from fakescan.intake.identify import HEAD_BYTES, Format, identify, sniff
+from fakescan.intake.identify import HEAD_BYTES, Format, identify, jxl_is_there, sniff
 from fakescan.intake.ignore import IgnoreFile
 from fakescan.intake.limits import Limits
 from tests.support.fuzz import FUZZED
@@ -34,6 +35,8 @@ HEADS = [
     b"P6\n2 2\n255\n",
     b"\0\0\0\x1cftypheic\0\0\0\0mif1heic",
     b"\0\0\0\x1cftypavif\0\0\0\0mif1avif",
+    b"\xff\x0a",
+    b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x30jxlp\0\0\0\0\xff\x0a",
     b"<svg ",
     b"",
 ]
@@ -55,6 +58,10 @@ def small_files() -> list[bytes]:
         out = BytesIO()
         image.save(out, kind, **options)
         files.append(out.getvalue())
+    if jxl_is_there():
+        from imagecodecs import jpegxl_encode
+
+        files.append(jpegxl_encode(np.asarray(image), usecontainer=True))
     return files
 
 
