@@ -15,7 +15,9 @@ from fakescan.core.records import Evidence, ImageResult, Label, Scan, Stage, Sup
 from fakescan.reports.decided import Decided
 from fakescan.reports.escape import visible
 from fakescan.reports.html import HtmlRenderer
+from fakescan.reports.order import has_conflict, needs_attention
 from fakescan.reports.view_image import anchor
+from fakescan.reports.words import label_key
 from fakescan.reports.write import write_report
 from tests.support.chromium import barriers, chromium
 
@@ -406,6 +408,22 @@ def test_print_shows_what_needs_attention_and_an_open_image_alone(open_page: Ope
     assert printed.count() == 0
     assert opened.shown() == ["bridge.jpg"]
     assert opened.page.is_visible(".masthead .rows")
+
+
+def test_on_paper_many_inconclusive_images_are_a_sheet_of_previews(open_page: Open, press_scan: Scan) -> None:
+    scan = many(press_scan, 220)
+    urgent = [result for result in scan.results if needs_attention(result) or label_key(result) == "error"]
+    sheeted = [result for result in urgent if label_key(result) == "inconclusive" and not has_conflict(result)]
+    assert len(urgent) > 60
+    assert sheeted
+    opened = open_page(scan)
+    opened.page.emulate_media(media="print")
+    opened.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert opened.page.locator(".sheet li").count() == len(sheeted)
+    assert opened.page.locator("#paper .title").count() == len(urgent) - len(sheeted)
+    assert f"{len(sheeted)} inconclusive ones stand as previews" in opened.page.inner_text("#paper .about")
+    opened.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert opened.page.locator(".sheet").count() == 0
 
 
 def test_of_many_images_only_those_in_sight_are_drawn(open_page: Open, press_scan: Scan) -> None:
