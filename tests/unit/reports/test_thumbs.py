@@ -155,7 +155,7 @@ def test_previews_may_be_shown_under_other_names() -> None:
 
 
 def test_paper_gets_jpegs_of_the_same_pictures(picture_bytes: Draw) -> None:
-    preview = thumbnail(picture_bytes("PNG", "RGB"))
+    preview = thumbnail(picture_bytes(640, 480, "PNG"))
     paper = Recoded({"a.png": preview, "b.png": as_jpeg(preview)}, as_jpeg)
     assert list(paper) == ["a.png", "b.png"]
     assert paper["a.png"][:3] == b"\xff\xd8\xff"
