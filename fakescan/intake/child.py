@@ -80,7 +80,9 @@ def _bound_memory(address_space_bytes: int | None) -> None:
 
 
 def _one_thread_per_picture() -> None:
-    """Each decoding thread reserves address space of its own, which on a machine of many cores is all there is."""
+    """Each thread of a library reserves address space of its own, which on a machine of many cores is all there is."""
+    # What numpy brings along for matrices, of which there are none here.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     with contextlib.suppress(ImportError):
         from PIL import AvifImagePlugin
 

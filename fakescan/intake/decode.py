@@ -21,7 +21,6 @@ from fakescan.intake.duplicates import phash_of
 from fakescan.intake.frames import count_frames
 from fakescan.intake.limits import Limits
 from fakescan.intake.pixels import fitted, to_rgb, turned, turned_size
-from fakescan.intake.scope import Look
 from fakescan.intake.views import strip_of
 
 ANIMATED = "Only the first of several frames or pages was examined."
@@ -132,6 +131,8 @@ def _decoded(data: bytes, decoder: str, limits: Limits, digest: str, views: View
         # A copy is never the file's own lazy object, so that closing the file cannot touch it.
         own = shown if shown is not opened or views is not None else shown.copy()
         final = own if views is None else strip_of(own, views)
+        from fakescan.intake.scope import Look  # loads numpy, which nobody needs who only asks for the file's words
+
         look = Look(upright)
         kind, phash = look.kind, phash_of(look.reduced)
     width, height = upright.size if opened_px == full_px else turned_size(full_px, orientation)
