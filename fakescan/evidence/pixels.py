@@ -30,6 +30,11 @@ class PixelsReader:
 
     name = "pixels"
 
+    def __init__(self) -> None:
+        """Begin without a picture."""
+        self.picture: Image | None = None
+        """The picture as it was decoded, for whoever needs it too; None where that was not necessary or failed."""
+
     def read(self, file: SourceFile, data: bytes) -> list[Evidence]:
         """Marks in the pixels of a file.
 
@@ -38,6 +43,7 @@ class PixelsReader:
             data: its bytes.
         """
         decoder = _DECODERS.get(file.media_type or "")
+        self.picture = None
         try:
             if decoder is None or (decoder == "JPEG" and not _keeps_marks(data)):
                 note = "Not looked for: hidden marks of this sort do not survive in a file of this kind."
@@ -51,12 +57,15 @@ class PixelsReader:
     def _decoded(self, data: bytes, decoder: str) -> list[Evidence]:
         from PIL import Image as Pillow
 
-        with Pillow.open(BytesIO(data), formats=[decoder]) as image:
-            if image.width * image.height > MAX_PIXELS:
-                return [self._said(EvidenceStatus.NOT_RUN, "Not looked for: the picture is too large.")]
-            if image.mode not in _MODES:
-                return [self._said(EvidenceStatus.SILENT, "No hidden mark was found; that means nothing.")]
-            found = list(self._marks(image))
+        # Never closed: it holds nothing but the bytes, and whoever takes the picture over may still read its fields.
+        image = Pillow.open(BytesIO(data), formats=[decoder])
+        if image.width * image.height > MAX_PIXELS:
+            return [self._said(EvidenceStatus.NOT_RUN, "Not looked for: the picture is too large.")]
+        if image.mode not in _MODES:
+            return [self._said(EvidenceStatus.SILENT, "No hidden mark was found; that means nothing.")]
+        image.load()
+        self.picture = image
+        found = list(self._marks(image))
         return found or [self._said(EvidenceStatus.SILENT, "No hidden mark was found; that means nothing.")]
 
     def _marks(self, image: Image) -> Iterator[Evidence]:

@@ -19,7 +19,7 @@ from fakescan.intake.decode import DecodedImage, decode, out_of_memory
 from fakescan.intake.limits import Limits
 from fakescan.intake.prepare import Prepared
 from fakescan.intake.read import checked, read_file
-from fakescan.protocols import EvidenceReader
+from fakescan.protocols import Decodes, EvidenceReader
 
 _NOT_RUN = "Not read: the examination of the file ended before."
 _DID_NOT_END = "This part of the file could not be read within the limits of time and memory."
@@ -205,20 +205,23 @@ def _examine(
     base = PurePath(name).name
     file = SourceFile(name, len(data), digest, identify.sniff(data[: identify.HEAD_BYTES], base))
     tell(FileRead(file.size_bytes, digest, file.media_type, perf_counter() - started))
-    for reader, spec in readers.items():
+    picture: object = None
+    for name, spec in readers.items():
         started = perf_counter()
-        evidence = _read_evidence(reader, spec, file, data)
-        tell(ReaderDone(reader, evidence, perf_counter() - started))
+        reader = _reader(spec)
+        evidence = _read_evidence(name, reader, file, data)
+        if isinstance(reader, Decodes):
+            picture = reader.picture or picture
+        tell(ReaderDone(name, evidence, perf_counter() - started))
     started = perf_counter()
-    image = decode(data, name=base, limits=limits, sha256=digest, views=views)
+    image = decode(data, name=base, limits=limits, sha256=digest, views=views, picture=picture)
     if isinstance(image, Failure):
         tell(image)
         return
     tell(Pictured(image, perf_counter() - started))
 
 
-def _read_evidence(name: str, spec: str, file: SourceFile, data: bytes) -> tuple[Evidence, ...]:
-    reader = _reader(spec)
+def _read_evidence(name: str, reader: EvidenceReader, file: SourceFile, data: bytes) -> tuple[Evidence, ...]:
     try:
         return tuple(reader.read(file, data)) or (_missing(name, EvidenceStatus.SILENT, ""),)
     except (Exception, RecursionError):  # readers promise not to raise; hostile files make liars of them
