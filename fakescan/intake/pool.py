@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -174,7 +175,7 @@ class DecodePool:
         try:
             with contextlib.closing(worker.steps(request, body, budget=budget)) as steps:
                 for step in steps:
-                    if used and step == out_of_memory():
+                    if used and isinstance(step, Failure) and step == out_of_memory():
                         return WorkerDiedError(None)
                     gathered.add(step)
         except WorkerDiedError as death:
@@ -224,8 +225,13 @@ def _request(source: str | bytes, name: str, readers: Readers, views: Views | No
         "size_bytes": None if by_path else len(source),
         "name": name,
         "readers": dict(readers),
-        "views": None if views is None else asdict(views),
+        "views": None if views is None else _plain(views),
     }
+
+
+@lru_cache(maxsize=8)
+def _plain(views: Views) -> dict[str, Any]:
+    return asdict(views)
 
 
 def _ended() -> FakescanError:
