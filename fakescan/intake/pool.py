@@ -24,8 +24,9 @@ from fakescan.intake.read import size_of
 from fakescan.intake.watch import Budget, Ended
 from fakescan.intake.worker import Worker, WorkerDiedError, budget_of
 
-_FILES_PER_WORKER = 500
-"""A process is replaced after so many files: decoders leak and memory gets crumbly."""
+_FILES_PER_WORKER = 2000
+"""A process is replaced after so many files: decoders may leak, and memory gets crumbly. A new one takes as long as some
+40 files; after 2,000 mixed ones an old one held no more memory than after 250 (under 90 MB)."""
 
 
 class DecodePool:
