@@ -25,8 +25,8 @@ from fakescan.intake.watch import Budget, Ended
 from fakescan.intake.worker import Worker, WorkerDiedError, budget_of
 
 _FILES_PER_WORKER = 2000
-"""A process is replaced after so many files: decoders may leak, and memory gets crumbly. A new one takes as long as some
-40 files; after 2,000 mixed ones an old one held no more memory than after 250 (under 90 MB)."""
+"""A process is replaced after so many files: decoders may leak, and memory gets crumbly. A new one costs as much
+as some 40 files; after 2,000 mixed ones an old one held no more memory than after 250 (under 90 MB)."""
 
 
 class DecodePool:

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
-from operator import mul
 
-from PIL import Image, ImageChops
+from PIL import Image
 
 from fakescan.core.records import ImageKind
 from fakescan.intake import values
+from fakescan.intake.detail import Detail
 from fakescan.intake.scope_weights import ART_BIAS, ART_WEIGHTS
 from fakescan.intake.seams import has_seam
 
@@ -165,8 +165,9 @@ class Look:
     def is_upscaled(self) -> bool:
         """Whether the finest detail is missing all over, as after scaling up by three or four."""
         found = False
-        for ratio in self.finest_detail():
-            if ratio >= _UPSCALED_BELOW:
+        for part in self._parts():
+            # What the upper half has lost is mostly enough to say no.
+            if part.upper >= _UPSCALED_BELOW or part.finest >= _UPSCALED_BELOW:
                 return False
             found = True
         return found
@@ -176,15 +177,20 @@ class Look:
 
         Parts without any detail are left out.
         """
+        return (part.finest for part in self._parts())
+
+    def _parts(self) -> Iterator[Detail]:
         width, height = self._image.size
         side = min(_PATCH_PX, width, height) // 8 * 8
         right, bottom = width - side, height - side
         places = dict.fromkeys([(right // 2, bottom // 2), (0, 0), (right, 0), (0, bottom), (right, bottom)])
-        for left, top in places:
-            part = self._image.crop((left, top, left + side, top + side)).convert("L")
-            coarse = _lost(part.reduce(2), 4)
-            if coarse >= _LEAST_DETAIL:
-                yield _lost(part, 2) / coarse
+        for number, (left, top) in enumerate(places):
+            if not number and self._patch.size == (side, side):
+                part = Detail(self._patch)
+            else:
+                part = Detail(self._image.crop((left, top, left + side, top + side)).convert("L"))
+            if part.coarse >= _LEAST_DETAIL:
+                yield part
 
     @cached_property
     def _is_paper(self) -> bool:
@@ -248,14 +254,6 @@ def kind_of(image: Image.Image) -> ImageKind:
         image: mode RGB, full size.
     """
     return Look(image).kind
-
-
-def _lost(grey: Image.Image, factor: int) -> float:
-    """Mean of what reducing by a factor loses, in steps of brightness."""
-    back = grey.reduce(factor).resize(grey.size, Image.Resampling.BICUBIC)
-    counts = ImageChops.difference(grey, back).histogram()
-    total: int = sum(map(mul, range(len(counts)), counts))
-    return total / max(1, sum(counts))
 
 
 def _middle(image: Image.Image, width_px: int, height_px: int) -> Image.Image:

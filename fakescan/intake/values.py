@@ -96,6 +96,15 @@ def shares(values: Values, bounds: Sequence[int]) -> list[float]:
     return [(high - low) / max(1, values.size) for low, high in pairwise(below)]
 
 
+def total(values: Values) -> int:
+    """Sum of the values.
+
+    Args:
+        values: any number of them.
+    """
+    return int(values.sum(dtype=np.int64))
+
+
 def products(one: Values, other: Values) -> Values:
     """One by one multiplied, with 255 as the whole, cut off as Pillow's ``ImageChops.multiply`` does.
 
