@@ -11,7 +11,7 @@ from fakescan.core.records import Evidence, EvidenceStatus, SourceFile, Strength
 from fakescan.evidence import dwtdct, stealth
 from fakescan.evidence.generators import evidence_of, marks_of
 from fakescan.evidence.generators.mark import UNSIGNED, Text
-from fakescan.evidence.jpeg_structure import structure_of
+from fakescan.evidence.jpeg_structure import structure_in
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -45,7 +45,7 @@ class PixelsReader:
         decoder = _DECODERS.get(file.media_type or "")
         self.picture = None
         try:
-            if decoder is None or (decoder == "JPEG" and not _keeps_marks(data)):
+            if decoder is None or (decoder == "JPEG" and not _keeps_marks(file, data)):
                 note = "Not looked for: hidden marks of this sort do not survive in a file of this kind."
                 return [self._said(EvidenceStatus.NOT_RUN, note)]
             with warnings.catch_warnings():
@@ -91,6 +91,6 @@ class PixelsReader:
         return Evidence(self.name, "hidden marks", "", status=status, note=note)
 
 
-def _keeps_marks(data: bytes) -> bool:
-    found = structure_of(data)
+def _keeps_marks(file: SourceFile, data: bytes) -> bool:
+    found = structure_in(file, data)
     return 0 in found.tables and found.sampling == "4:4:4" and not found.made and found.quality.percent >= _JPEG_QUALITY
