@@ -115,8 +115,7 @@ class EvidenceReader(Protocol):
         """What the file says. Never raises: a fault becomes evidence with status ``FAILED``."""
 
 
-@runtime_checkable
-class Decodes(Protocol):
+class Decodes(EvidenceReader, Protocol):
     """A reader of evidence that may have decoded the picture on the way: nobody need do it again."""
 
     @property

@@ -17,7 +17,6 @@ from fakescan.core.records import Failure, ImageKind
 from fakescan.core.views import Views
 from fakescan.intake import identify
 from fakescan.intake.colour import to_srgb
-from fakescan.intake.duplicates import phash_of
 from fakescan.intake.frames import count_frames
 from fakescan.intake.limits import Limits
 from fakescan.intake.pixels import fitted, to_rgb, turned, turned_size
@@ -146,7 +145,9 @@ def _decoded(
     # A copy is never the file's own lazy object, so that closing the file cannot touch it.
     own = shown if shown is not opened or views is not None else shown.copy()
     final = own if views is None else strip_of(own, views)
-    from fakescan.intake.scope import Look  # loads numpy, which nobody needs who only asks for the file's words
+    # They load numpy, which nobody needs who only asks for the file's words.
+    from fakescan.intake.duplicates import phash_of
+    from fakescan.intake.scope import Look
 
     look = Look(upright)
     kind, phash = look.kind, phash_of(look.reduced)

@@ -19,7 +19,7 @@ from fakescan.intake.decode import DecodedImage, decode, out_of_memory
 from fakescan.intake.limits import Limits
 from fakescan.intake.prepare import Prepared
 from fakescan.intake.read import checked, read_file
-from fakescan.protocols import Decodes, EvidenceReader
+from fakescan.protocols import EvidenceReader
 
 _NOT_RUN = "Not read: the examination of the file ended before."
 _DID_NOT_END = "This part of the file could not be read within the limits of time and memory."
@@ -210,8 +210,7 @@ def _examine(
         started = perf_counter()
         reader = _reader(spec)
         evidence = _read_evidence(name, reader, file, data)
-        if isinstance(reader, Decodes):
-            picture = reader.picture or picture
+        picture = getattr(reader, "picture", None) or picture  # see ``protocols.Decodes``; its check takes 50 us
         tell(ReaderDone(name, evidence, perf_counter() - started))
     started = perf_counter()
     image = decode(data, name=base, limits=limits, sha256=digest, views=views, picture=picture)

@@ -96,6 +96,15 @@ def shares(values: Values, bounds: Sequence[int]) -> list[float]:
     return [(high - low) / max(1, values.size) for low, high in pairwise(below)]
 
 
+def rises(plane: Values) -> bytes:
+    """A bit for each value but the last of a row: whether the next one is larger; row by row, the first bit highest.
+
+    Args:
+        plane: rows and columns.
+    """
+    return np.packbits(plane[:, 1:] > plane[:, :-1]).tobytes()
+
+
 def total(values: Values) -> int:
     """Sum of the values.
 

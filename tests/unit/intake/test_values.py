@@ -81,3 +81,12 @@ def test_colours_are_counted_by_four_bits_a_plane() -> None:
     picture = noise(30, 20)
     found = picture.point([value >> 4 for value in range(256)] * 3).getcolors(600) or []
     assert values.colours(picture) == (len(found), max(count for count, _ in found), 600)
+
+
+def test_rises_are_bits_row_by_row() -> None:
+    plane = np.array([[1, 2, 3, 3, 1, 9, 0, 5, 6], [7, 6, 5, 5, 4, 3, 2, 1, 2]], np.uint8)
+    assert values.rises(plane) == bytes([0b11001011, 0b00000001])
+
+
+def test_the_total_is_larger_than_a_byte() -> None:
+    assert values.total(np.full((70, 90), 255, np.uint8)) == 255 * 70 * 90
