@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePath
 
 from fakescan.core.records import Evidence, EvidenceStatus, SourceFile
 from fakescan.evidence import shared
@@ -83,7 +82,8 @@ class FileReader:
             return [self._said(EvidenceStatus.FAILED, "The end of the picture could not be found.")]
 
     def _suffix(self, file: SourceFile) -> Iterator[Evidence]:
-        suffix, fitting = PurePath(file.path).suffix.lower().lstrip("."), _SUFFIXES.get(file.media_type or "")
+        stem, dot, ending = file.path.rpartition("/")[2].rpartition(".")  # ``PurePath`` is slow
+        suffix, fitting = ending.lower() if stem and dot else "", _SUFFIXES.get(file.media_type or "")
         if fitting and suffix in _KNOWN and suffix not in fitting.split() and len(suffix) <= _MAX_SUFFIX_CHARS:
             note = (
                 "The name ends like another kind of picture than the file is. Harmless by itself; often a re-encoding."

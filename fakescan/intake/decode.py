@@ -35,6 +35,7 @@ _DRAFT_FACTOR = 4
 """Beyond this many times the allowed pixels they are bombs, not pictures; a progressive one would need all memory."""
 _DRAFT_SPARE = 2
 """A drafted picture has at least so many times the side of the model's views: resizing still averages pixels."""
+_LOGGER, _SILENCE = logging.getLogger("PIL"), logging.NullHandler()
 _PILLOW = threading.Lock()
 """Pillow's limits and Python's warning filters are global: one decode at a time in a process."""
 
@@ -225,7 +226,6 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 @contextmanager
 def _strict_pillow(limits: Limits, decoder: str) -> Iterator[None]:
     """Pillow with our pixel cap, its bomb warning an error, no patience with truncated files, and silent."""
-    logger, silence = logging.getLogger("PIL"), logging.NullHandler()
     with _PILLOW, warnings.catch_warnings():
         kept = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
         # Pillow looks at the header's size, before anybody can ask for less of a JPEG.
@@ -233,11 +233,14 @@ def _strict_pillow(limits: Limits, decoder: str) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = most, False
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        logger.addHandler(silence)
+        speaks = _LOGGER.isEnabledFor(logging.CRITICAL)  # in a worker nothing does
+        if speaks:
+            _LOGGER.addHandler(_SILENCE)
         try:
             yield
         finally:
-            logger.removeHandler(silence)
+            if speaks:
+                _LOGGER.removeHandler(_SILENCE)
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = kept
 
 

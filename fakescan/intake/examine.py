@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from functools import cache
 from time import perf_counter
 
 from fakescan.core.records import Evidence, EvidenceStatus, Failure, ImageRecord, SourceFile
@@ -202,7 +203,7 @@ def _examine(
         tell(data)
         return
     digest = hashlib.sha256(data).hexdigest()
-    base = PurePath(name).name
+    base = os.path.basename(name)  # noqa: PTH119 -- half a million of them
     file = SourceFile(name, len(data), digest, identify.sniff(data[: identify.HEAD_BYTES], base))
     tell(FileRead(file.size_bytes, digest, file.media_type, perf_counter() - started))
     picture: object = None
@@ -228,11 +229,16 @@ def _read_evidence(name: str, reader: EvidenceReader, file: SourceFile, data: by
 
 
 def _reader(spec: str) -> EvidenceReader:
-    module, _, rest = spec.partition(":")
-    attribute, _, argument = rest.partition("=")
-    made = getattr(importlib.import_module(module), attribute)
-    reader: EvidenceReader = made(argument) if argument else made()
-    return reader
+    where, _, argument = spec.partition("=")
+    made = _class_of(where)
+    return made(argument) if argument else made()
+
+
+@cache
+def _class_of(where: str) -> Callable[..., EvidenceReader]:
+    module, _, attribute = where.partition(":")
+    found: Callable[..., EvidenceReader] = getattr(importlib.import_module(module), attribute)
+    return found
 
 
 def _missing(reader: str, status: EvidenceStatus, note: str) -> Evidence:
