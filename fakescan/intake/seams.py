@@ -69,11 +69,12 @@ def _is_sharp(planes: Values) -> bool:
     if changes.shape[1] <= 2 * _BESIDE:
         return False
     beside = np.maximum(changes[:, : -2 * _BESIDE], changes[:, 2 * _BESIDE :])
-    fired = changes[:, _BESIDE:-_BESIDE] > _OVER[beside]
+    fired = changes[:, _BESIDE:-_BESIDE] > _OVER.take(beside)
     return max(column_shares(fired)) >= 255 * _SHARP_SHARE
 
 
 def _changes(planes: Values) -> Values:
     """The largest change of any plane over two pixels, from left to right."""
-    changes: Values = gaps(planes[:, :, 2:], planes[:, :, :-2]).max(axis=0)
+    first, second, third = gaps(planes[:, :, 2:], planes[:, :, :-2])
+    changes: Values = np.maximum(np.maximum(first, second), third)
     return changes

@@ -145,7 +145,10 @@ def saturation_and_value(planes: Values) -> tuple[Values, Values]:
     red, green, blue = planes
     most: Values = np.maximum(np.maximum(red, green), blue)
     least = np.minimum(np.minimum(red, green), blue)
-    return _saturations()[most.astype(np.uint16) << 8 | least], most
+    pairs = most.astype(np.uint16)
+    pairs <<= 8
+    pairs |= least
+    return _saturations().take(pairs), most
 
 
 def colours(image: Image.Image) -> tuple[int, int, int]:
