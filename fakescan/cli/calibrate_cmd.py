@@ -79,14 +79,19 @@ def calibrate(
     ] = Path("fakescan-calibration.json"),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the calibration to stdout.")] = False,
-    quiet: flag.Quiet = False,
+    quiet: flag.Silent = False,
     model: flag.Model = None,
     score: flag.ScoreFlag = None,
     decode: flag.DecodeFlag = None,
     seed: flag.Seed = None,
-    device: flag.Device = None,
+    device: flag.OneDevice = None,
     dtype: flag.DTypeFlag = None,
-    engine: flag.Engine = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine", metavar="NAME", help="What runs the model on this machine.", rich_help_panel="How to run"
+        ),
+    ] = None,
     batch_size: flag.BatchSize = None,
     workers: flag.Workers = None,
     config: flag.Config = None,

@@ -155,10 +155,18 @@ def evaluate(
     json: Annotated[
         bool, typer.Option("--json", help="Print the JSON document to stdout.", rich_help_panel="What to write")
     ] = False,
-    quiet: flag.Quiet = False,
-    device: flag.Device = None,
+    quiet: flag.Silent = False,
+    device: flag.OneDevice = None,
     dtype: flag.DTypeFlag = None,
-    engine: flag.Engine = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            metavar="NAME",
+            help="What runs the model; openai: a server; transformers: a general vision-language model (--model).",
+            rich_help_panel="How to run",
+        ),
+    ] = None,
     base_url: flag.BaseUrl = None,
     batch_size: flag.BatchSize = None,
     workers: flag.Workers = None,

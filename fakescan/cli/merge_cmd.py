@@ -27,6 +27,7 @@ def merge(
     ctx: typer.Context,
     runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Run directories or JSON reports of all parts.")],
     reporting: Reporting,
+    quiet: flag.Quiet = False,
     debug: flag.Debug = False,
 ) -> None:
     """Put the parts of a scan (--shard) together into one report, the same as one scan over everything gives.
@@ -49,7 +50,7 @@ def merge(
     told = reporting.write(scan, targets, check, judgement, pictures=all(Path(name).is_dir() for name in runs))
     if reporting.json:
         sys.stdout.write(scan_to_json(told))
-    if not reporting.quiet:
+    if not quiet:
         print_summary(scan, sys.stderr, reports=files_of(targets), exit_code=code)
         tell(scan, judgement)
     elif not reporting.json and not prints(targets):

@@ -12,7 +12,7 @@ import typer
 import fakescan
 from fakescan.cli.console import Watch
 from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, INTERRUPTED, one_line
-from fakescan.cli.scan_options import Debug, Quiet
+from fakescan.cli.scan_options import Debug
 from fakescan.core.records import Scan
 from fakescan.desk import bundle as bundles
 from fakescan.desk.replay import TOLERANCE, compare_replay, replay_options, same_model
@@ -38,7 +38,7 @@ def replay(
             help="Largest difference of a probability that counts as the same; another machine may need 0.001.",
         ),
     ] = TOLERANCE,
-    quiet: Quiet = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     debug: Debug = False,
 ) -> None:
     """Scan the recorded files again with the recorded options, and compare verdicts, numbers and texts.

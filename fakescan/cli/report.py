@@ -25,6 +25,7 @@ from fakescan.store.run_dir import load_scan
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory or a JSON report.")],
     reporting: Reporting,
+    quiet: flag.Silent = False,
     case: flag.CaseId = None,
     examiner: flag.Examiner = None,
     note: flag.Note = None,
@@ -63,7 +64,7 @@ def report(
     )
     if reporting.json:
         sys.stdout.write(scan_to_json(told))
-    if not reporting.quiet:
+    if not quiet:
         print_summary(scan, sys.stderr, reports=files_of(targets))
         tell(scan, judgement)
 

@@ -27,7 +27,6 @@ class Reporting:
 
     outputs: flag.Outputs = None
     json: flag.Json = False
-    quiet: flag.Quiet = False
     gate: flag.Gate = None
     baseline: flag.Baseline = None
     relative_to: flag.RelativeTo = None

@@ -159,6 +159,8 @@ Outputs = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the JSON report to stdout.", rich_help_panel=_OUT)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the paths of findings.", rich_help_panel=_OUT)]
+Silent = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.", rich_help_panel=_OUT)]
+"""Of commands that find nothing, and so have no paths to print."""
 Templates = Annotated[
     str | None,
     typer.Option("--templates", metavar="DIR", help="Page templates of your own.", rich_help_panel=_OUT),
@@ -248,6 +250,17 @@ Engine = Annotated[
         rich_help_panel=_RUN,
     ),
 ]
+OneDevice = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda[:N]|mps",
+        help="Where the model runs.",
+        autocompletion=_words("auto", "cpu", "cuda", "mps"),
+        rich_help_panel=_RUN,
+    ),
+]
+"""Of commands that do not share the work out."""
 RayWorkers = Annotated[
     str | None,
     typer.Option(

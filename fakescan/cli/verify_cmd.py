@@ -12,8 +12,10 @@ import typer
 from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, one_line
 from fakescan.cli.scan_options import Debug
 from fakescan.cli.stamps import check_stamp
+from fakescan.core.options import Redact
 from fakescan.core.records import Scan
 from fakescan.desk import bundle as bundles
+from fakescan.desk.redact import redact
 from fakescan.desk.rehash import State, check_inputs
 from fakescan.errors import ReportError
 from fakescan.reports import renderer_class
@@ -48,8 +50,8 @@ def verify(
 ) -> None:
     """Hash everything again, offline, and name what has changed.
 
-    Of a run: the scanned files, and the reports that were written with it. Of a bundle: everything in it, its hash
-    chain, its timestamp, and the scanned files where they are still there.
+    Of a run: the scanned files, and the JSON, JSONL, CSV and CASE reports that were written with it. Of a bundle:
+    everything in it, its hash chain, its timestamp, and the scanned files where they are still there.
 
     Exit codes: 0 nothing has changed, 1 something has, 3 something is missing or cannot be compared.
 
@@ -101,7 +103,9 @@ def _seal_faults(sealed: bundles.Sealed, seal: str | None) -> list[str]:
 
 def _outputs(scan: Scan) -> Iterator[tuple[State, str]]:
     """The reports that were written with a scan, as far as they can be made again and compared."""
-    outputs = scan.options.get("outputs")
+    outputs, left_out = scan.options.get("outputs"), scan.options.get("redact")
+    # The record keeps what --redact left out of the reports.
+    told = redact(scan, [kind for kind in Redact if isinstance(left_out, list) and kind in left_out])
     for text in outputs if isinstance(outputs, list) else []:
         try:
             target = parse_output(str(text))
@@ -113,6 +117,6 @@ def _outputs(scan: Scan) -> Iterator[tuple[State, str]]:
             yield State.MISSING, f"{target.path}: the report is not there (looked for from this folder)"
             continue
         again = StringIO(newline="")
-        renderer_class(target.fmt)().render(scan, again)
+        renderer_class(target.fmt)().render(told, again)
         if target.path.read_bytes() != again.getvalue().encode("utf-8"):
             yield State.CHANGED, f"{target.path}: not the report that this scan gives"

@@ -58,6 +58,8 @@ _USER_FOLDER = re.compile(
     rf"((?:^|[\\/])(?:home|Users|Documents and Settings)[\\/]+)({_WORD}(?: {_WORD})*(?=[\\/])|{_WORD})"
 )
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
+_EXCLUDED = re.compile(r"(excluded by (?:--exclude|\.fakescanignore:)) .*", re.DOTALL)
+"""Why a path was skipped, where a pattern says it: that names files and folders, too."""
 _MIN_SECRET_CHARS = 4
 """Shorter texts would be found everywhere."""
 _MIN_NAME_CHARS = 6
@@ -143,6 +145,7 @@ def _redact_paths(document: _Json) -> None:
         _replace_in_row(row, marks | {old: row["path"], file.name: row["path"]})
     for number, row in enumerate(document["skipped"], 1):
         row["path"] = f"skipped-{number:0{digits}}{_suffix(row['path'])}"
+        row["reason"] = _EXCLUDED.sub(rf"\1 {REMOVED}", row["reason"])
         row.pop("path_b64", None)
 
 

@@ -14,9 +14,10 @@ import stat
 import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from fakescan.core.records import Assessed, ImageResult, Scan
@@ -37,6 +38,9 @@ MAX_COUNT_BESIDE = 50_000
 _AT_ONCE = 64
 _MAX_FILE_BYTES = 512 * 2**20
 _MAX_PIXELS = 100_000_000
+_MANY_PIXELS = 16_000_000
+"""Pictures with more are decoded one after the other: four of the largest at once would take four gigabytes."""
+_ONE_AT_A_TIME = Lock()
 _MAX_EMBEDDED_BYTES = 256 * 1024
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _QUALITY = 72
@@ -90,9 +94,9 @@ def thumbnail(data: bytes, max_px: int = MAX_PX) -> bytes:
         if opened.width * opened.height > _MAX_PIXELS:
             raise ValueError("too many pixels for a preview")
         opened.draft("RGB", (max_px, max_px))
-        upright = ImageOps.exif_transpose(opened)
-        upright.thumbnail((max_px, max_px), Image.Resampling.BICUBIC)
-        plain = _opaque(upright)
+        # Made small before it is turned: turning copies.
+        opened.thumbnail((max_px, max_px), Image.Resampling.BICUBIC)
+        plain = _opaque(ImageOps.exif_transpose(opened))
     out = BytesIO()
     if features.check("webp"):
         plain.save(out, "WEBP", quality=_QUALITY, method=2)
@@ -159,7 +163,9 @@ def _of_result(result: ImageResult, base: Path, max_px: int) -> bytes | None:
         data = _read(base / file.path)
         if data is None or hashlib.sha256(data).hexdigest() != file.sha256:
             return None
-        return thumbnail(data, max_px)
+        pixels = (result.record.width_px or 0) * (result.record.height_px or 0)
+        with _ONE_AT_A_TIME if pixels > _MANY_PIXELS else nullcontext():
+            return thumbnail(data, max_px)
     except Exception:  # a hostile file can raise anything in a decoder; the report then shows a placeholder
         return None
 

@@ -12,6 +12,8 @@ from fakescan.reports.escape import visible
 VALUE_CHARS = 1_500
 """Longest text from a file that a page shows; the JSON report holds all of it."""
 _WITH_PROMPT = frozenset({"generation parameters", "generation settings", "job number", "AIPromptInformation"})
+_PROMPT_ALONE = "Prompt"
+"""What the readers of generators' marks made out of graphs and settings, as a finding of its own below the mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,14 @@ def prompt_of(evidence: tuple[Evidence, ...]) -> str:
     Args:
         evidence: everything that the readers reported.
     """
-    found = (item.value for item in evidence if item.name in _WITH_PROMPT and speaks(item))
-    # The web UI's form: the prompt, then lines that begin with a name of a setting.
-    text = next(found, "").replace("\\n", "\n")
-    prompt = re.split(r"\n(?:Negative prompt|Steps):", text)[0].strip()
-    return visible(prompt, lines=True, limit_chars=VALUE_CHARS) if prompt and not prompt.startswith(("{", "[")) else ""
+    found = [item.value for item in evidence if item.name in _WITH_PROMPT and speaks(item)]
+    found += [item.value for item in evidence if item.name == _PROMPT_ALONE and item.status is EvidenceStatus.FIRED]
+    for text in found:
+        # The web UI's form: the prompt, then lines that begin with a name of a setting.
+        prompt = re.split(r"\n(?:Negative prompt|Steps):", text.replace("\\n", "\n"))[0].strip()
+        if prompt and not prompt.startswith(("{", "[")):
+            return visible(prompt, lines=True, limit_chars=VALUE_CHARS)
+    return ""
 
 
 def _contradicts(item: Evidence, label: Label | None) -> bool:

@@ -50,6 +50,17 @@ def test_every_change_is_named(cli: Cli, run: Path, tmp_path: Path) -> None:
     assert "CHANGED  r.csv: not the report that this scan gives" in done.out
 
 
+@pytest.mark.parametrize("left_out", [["--share"], ["--redact", "host"]])
+def test_reports_that_leave_something_out_are_those_of_the_scan(cli: Cli, tmp_path: Path, left_out: list[str]) -> None:
+    folder(tmp_path / "in", a=FAKE, b=REAL)
+    outputs = ["-o", "r.json", "-o", "r.jsonl", "-o", "r.csv", "-o", "r.jsonld"]
+    assert cli("scan", "in", "--run-dir", "run", *left_out, *outputs).code == 1
+    done = cli("verify", "run")
+    assert (done.code, done.out) == (0, "2 scanned files: 2 as recorded\n")
+    (tmp_path / "r.csv").write_text("edited")
+    assert "CHANGED  r.csv" in cli("verify", "run").out
+
+
 def test_a_run_that_was_stopped(cli: Cli, tmp_path: Path, engine: WeightlessEngine) -> None:
     folder(tmp_path / "in", a=FAKE, b=REAL, c=REAL, d=REAL)
 

@@ -74,6 +74,24 @@ def test_every_help_has_an_example(name: str, command: Any) -> None:
     assert re.search(rf"Example:.*{name}", command.help or "", re.DOTALL)
 
 
+def options_of(words: str) -> dict[str, Any]:
+    """The options of a command by their longest name."""
+    (command,) = [command for name, command in all_commands() if name == words]
+    return {max(parameter.opts, key=len): parameter for parameter in command.params}
+
+
+def test_help_promises_nothing_that_a_command_does_not_do() -> None:
+    for name in ("fakescan eval", "fakescan calibrate", "fakescan report", "fakescan replay"):
+        options = options_of(name)
+        assert "paths of findings" not in options["--quiet"].help, name
+        if "--device" in options:
+            assert "all" not in options["--device"].metavar, f"{name} runs on one device"
+        if "--engine" in options:
+            assert "ray" not in options["--engine"].help, f"{name} runs on no cluster"
+    assert "paths of findings" in options_of("fakescan merge")["--quiet"].help
+    assert "transformers" in options_of("fakescan eval")["--engine"].help
+
+
 def test_the_readme_names_the_commands_of_everyday_use(repository: Path) -> None:
     readme = (repository / "README.md").read_text(encoding="utf-8")
     fenced = "".join(re.findall(r"^```\w*$(.*?)^```$", readme, re.MULTILINE | re.DOTALL))

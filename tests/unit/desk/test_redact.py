@@ -8,7 +8,7 @@ import pytest
 
 from fakescan.core.checked import Claim, ClaimMark
 from fakescan.core.options import Redact
-from fakescan.core.records import Assessed, Evidence, Failure, ImageResult, Scan, Stage, Strength, Supports
+from fakescan.core.records import Assessed, Evidence, Failure, ImageResult, Scan, Skipped, Stage, Strength, Supports
 from fakescan.core.schema import scan_to_json
 from fakescan.desk.redact import SHARE, redact
 from tests.support.builders import assessed, failed, scan
@@ -103,6 +103,16 @@ def test_a_second_redaction_adds_to_the_first(leaky: Scan) -> None:
     once = redact(leaky, [Redact.GPS])
     assert redact(once, [Redact.PATHS]).redacted == ("gps", "paths")
     assert redact(leaky, []) is leaky
+
+
+def test_patterns_that_left_files_out_are_not_told(leaky: Scan) -> None:
+    reasons = ("excluded by --exclude secret folder/", "excluded by .fakescanignore: source photo*", "hidden")
+    left_out = replace(leaky, skipped=tuple(Skipped(f"{number}.jpg", text) for number, text in enumerate(reasons)))
+    assert [item.reason for item in redact(left_out, [Redact.PATHS]).skipped] == [
+        "excluded by --exclude [removed]",
+        "excluded by .fakescanignore: [removed]",
+        "hidden",
+    ]
 
 
 def test_a_short_user_name_is_taken_out_of_paths_but_not_of_words() -> None:

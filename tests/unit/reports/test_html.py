@@ -204,6 +204,13 @@ def test_headings_and_landmarks(press_scan: Scan) -> None:
     assert sections == ["first", "images", "errors", "folders", "sure", "limits", "custody"]
 
 
+def test_custody_says_how_to_check_and_to_repeat(press_scan: Scan) -> None:
+    html = source(press_scan)
+    part = html[html.index('<section id="custody"') :]
+    assert "fakescan verify report.json" in part
+    assert "fakescan replay report.json" in part
+
+
 def test_errors_are_never_folded_away(press_scan: Scan) -> None:
     html = source(press_scan)
     start = html.index('<section id="errors"')

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from threading import Barrier, Semaphore
 
 import pytest
 from PIL import Image, ImageChops, features
 
 from fakescan.core.records import ImageResult, Label, Scan
+from fakescan.reports import thumbs
 from fakescan.reports.previews import Previews, Recoded, Renamed
 from fakescan.reports.thumbs import as_jpeg, data_address, data_addresses, make_thumbnails, thumbnail
 
@@ -48,6 +51,35 @@ def test_every_mode_becomes_a_small_picture(picture_bytes: Draw, fmt: str, mode:
     assert (image.mode, image.size) == ("RGB", (320, 240))
     low, high = image.convert("L").getextrema()
     assert float(high) - float(low) > 60  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("side", "most"), [(4001, 1), (100, 4)])
+def test_large_pictures_are_decoded_one_at_a_time(
+    on_disk: Callable[..., ImageResult],
+    make_scan: MakeScan,
+    picture_bytes: Draw,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    side: int,
+    most: int,
+) -> None:
+    busy, at_once = Semaphore(8), [0]
+    together = Barrier(most)
+
+    def decode(data: bytes, max_px: int) -> bytes:
+        with busy:
+            at_once[0] = max(at_once[0], 8 - busy._value)  # type: ignore[attr-defined]  # how many are inside
+            together.wait(timeout=20)
+            time.sleep(0.05)  # long enough for another one to come in, where nothing keeps it out
+        return data
+
+    monkeypatch.setattr(thumbs, "thumbnail", decode)
+    monkeypatch.setattr(thumbs.os, "cpu_count", lambda: 4)
+    results = [on_disk(f"{number}.png", picture_bytes(20 + number, 20)) for number in range(4)]
+    results = [replace(one, record=replace(one.record, width_px=side, height_px=side)) for one in results]
+    with make_thumbnails(make_scan(results), root=tmp_path) as previews:
+        assert len(previews) == 4
+    assert at_once[0] == most
 
 
 @pytest.mark.parametrize("data", [b"", b"abc", b"%!PS-Adobe-3.0 EPSF", b"<svg/>"])

@@ -125,6 +125,15 @@ def test_the_prompt_is_told_apart_from_its_settings(make_result: MakeResult) -> 
     assert prompt("generation parameters", "a cat", Supports.NONE) == ""
 
 
+@pytest.mark.parametrize("mark", ["workflow", "generation settings"])
+def test_a_prompt_out_of_a_graph_or_of_settings_is_shown(make_result: MakeResult, mark: str) -> None:
+    whole = Evidence("generators", mark, '{"6": {"inputs": {"text": "a cat"}}}', Supports.FAKE)
+    made_out = Evidence("generators", "Prompt", "a cat\\nin a hat")
+    assert image_view(make_result(evidence=(whole, made_out)), {}).prompt == "a cat\nin a hat"
+    unread = replace(made_out, status=EvidenceStatus.FAILED)
+    assert image_view(make_result(evidence=(whole, unread)), {}).prompt == ""
+
+
 def test_custody_holds_what_a_repetition_needs(press_scan: Scan) -> None:
     custody = build_page(press_scan).custody
     assert dict(custody.run)["Command"] == press_scan.command
