@@ -48,8 +48,9 @@ demo: $(VENV)/.runtime ## scan the sample pictures and write demo/report.html an
 
 setup: $(VENV)/.dev ## make .venv with everything that development needs
 
-test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest
+JOBS ?= 2
+test: $(VENV)/.dev ## run the tests, JOBS (2) files at once
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 SECONDS ?= 300
 fuzz: $(VENV)/.dev ## feed the parsers of file bytes with damage for SECONDS (300)

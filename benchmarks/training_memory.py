@@ -33,29 +33,29 @@ REASONING = (
     "From high-level perspective: Everything stands where it would, cables meet the deck at even spaces."
 )
 PAIR = ["mapper.locate=target", "data.balance=true", "data.captions=['captions.json']"]
+POOLED = "model.projector_pooling=2"
+STEPS = ["stages.0.steps=2", "stages.1.steps=2"]
+FULL_ALONE = [POOLED, *STEPS, "stages.1.short=0"]
 SETTINGS: dict[str, list[str]] = {
     "tiny": ["stages.0.captions=8", "stages.1.full=4", "stages.1.short=8"],
-    "smoke": ["model.projector_pooling=2"],
-    "nano, small batch": [
-        "model.projector_pooling=2", "model.lora.rank=16", "model.lora.dropout=0.0",
-        "stages.0.captions=4", "stages.0.steps=1", "stages.1.full=1", "stages.1.short=8", "stages.1.steps=1",
+    "smoke": [POOLED],
+    "small batch": [
+        POOLED, *STEPS, "model.lora.rank=16", "model.lora.dropout=0.0",
+        "stages.0.captions=4", "stages.1.full=1", "stages.1.short=8",
     ],
-    "nano, large batch": [
-        "model.projector_pooling=2", "model.lora.rank=16", "model.lora.dropout=0.0",
-        "stages.0.captions=16", "stages.0.steps=1", "stages.1.full=2", "stages.1.short=16", "stages.1.steps=1",
+    "large batch": [
+        POOLED, *STEPS, "model.lora.rank=16", "model.lora.dropout=0.0",
+        "stages.0.captions=8", "stages.1.full=2", "stages.1.short=16",
     ],
-    "dropout": [
-        "model.projector_pooling=2", "model.lora.dropout=0.1",
-        "stages.0.steps=1", "stages.1.full=4", "stages.1.short=0", "stages.1.steps=1",
+    "short rows alone": [
+        POOLED, *STEPS, "model.lora.rank=16", "model.lora.dropout=0.0", "stages.1.full=0", "stages.1.short=12",
     ],
-    "index looked for": [
-        "model.projector_pooling=2", "mapper.locate=predicted",
-        "stages.0.steps=1", "stages.1.full=3", "stages.1.short=0", "stages.1.steps=1",
-    ],
-    "checkpointing": [
-        "model.projector_pooling=2", "run.gradient_checkpointing=true",
-        "stages.0.steps=1", "stages.1.full=4", "stages.1.short=0", "stages.1.steps=1",
-    ],
+    "rank 64": [*FULL_ALONE, "model.lora.rank=64", "model.lora.alpha=128", "model.lora.dropout=0.0", "stages.1.full=2"],
+    "projector alone": [*FULL_ALONE, "model.train=['projector']", "stages.1.full=2"],
+    "dropout": [*FULL_ALONE, "model.lora.dropout=0.1", "stages.1.full=3"],
+    "index looked for": [*FULL_ALONE, "mapper.locate=predicted", "stages.1.full=3"],
+    "checkpointing": [*FULL_ALONE, "run.gradient_checkpointing=true", "stages.1.full=4"],
+    "checkpointing, 1 row": [*FULL_ALONE, "run.gradient_checkpointing=true", "stages.1.full=1"],
 }  # fmt: skip
 """Changes to the recipe ``smoke``."""
 
@@ -139,7 +139,7 @@ def main() -> None:
         found[name] = json.loads(done.stdout.strip().splitlines()[-1])
         figures = found[name]
         print(
-            f"{name:20s} estimate {figures['estimate'] / 2**30:5.2f} GiB, peak {figures['peak'] / 2**30:5.2f} GiB, "
+            f"{name:22s} estimate {figures['estimate'] / 2**30:5.2f} GiB, peak {figures['peak'] / 2**30:5.2f} GiB, "
             f"estimate / peak {figures['estimate'] / figures['peak']:.2f}",
             flush=True,
         )

@@ -115,6 +115,14 @@ class EvidenceReader(Protocol):
         """What the file says. Never raises: a fault becomes evidence with status ``FAILED``."""
 
 
+class Decodes(EvidenceReader, Protocol):
+    """A reader of evidence that may have decoded the picture on the way: nobody need do it again."""
+
+    @property
+    def picture(self) -> object:
+        """The opened ``PIL.Image.Image`` that the last ``read`` has loaded in full and left unchanged, or None."""
+
+
 class ReportRenderer(Protocol):
     """Writes a finished scan in one format."""
 

@@ -84,7 +84,7 @@ class ImageKind(StrEnum):
     TINY = "tiny"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class SourceFile:
     """A regular file that was found and read."""
 

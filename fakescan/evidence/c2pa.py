@@ -14,11 +14,10 @@ from typing import Any
 
 from fakescan.core.provenance import BROKEN_SIGNATURE
 from fakescan.core.records import Evidence, EvidenceStatus, SourceFile, Strength, Supports
-from fakescan.evidence import trust
-from fakescan.evidence.containers import Metadata, metadata_of
+from fakescan.evidence import shared, trust
+from fakescan.evidence.containers import Metadata
 from fakescan.evidence.credentials import READER, findings
 from fakescan.evidence.declared import points_elsewhere
-from fakescan.evidence.xmp import readable_properties
 
 _INSTALL = "pip install 'fakescan-forensics[c2pa]'"
 _GENERATED = b"digitalsourcetype/trainedAlgorithmicMedia"
@@ -46,16 +45,16 @@ class C2paReader:
             data: its bytes.
         """
         try:
-            metadata = metadata_of(data, file.media_type)
+            metadata = shared.metadata(file, data)
             # The library also knows places that we do not; without this word there is nothing to be found.
             if metadata.jumbf or b"jumb" in data:
                 return self._checked(file, data, metadata)
-            return [self._absent(metadata)]
+            return [self._absent(file, data)]
         except Exception:  # the contract of readers: hostile bytes become a finding, whatever they raise
             return [self._said(EvidenceStatus.FAILED, "The Content Credentials could not be read.")]
 
-    def _absent(self, metadata: Metadata) -> Evidence:
-        properties, _ = readable_properties(metadata.xmp)
+    def _absent(self, file: SourceFile, data: bytes) -> Evidence:
+        properties, _ = shared.properties(file, data)
         if any(points_elsewhere(item) for item in properties):
             note = "The file points to Content Credentials on the network. They were not fetched: a scan works offline."
             return self._said(EvidenceStatus.NOT_RUN, note)
@@ -64,7 +63,7 @@ class C2paReader:
     def _checked(self, file: SourceFile, data: bytes, metadata: Metadata) -> list[Evidence]:
         if importlib.util.find_spec("c2pa") is None:
             if not metadata.jumbf:
-                return [self._absent(metadata)]
+                return [self._absent(file, data)]
             note = f"The file holds Content Credentials, but the library that checks them is not installed: {_INSTALL}."
             return [self._said(EvidenceStatus.NOT_RUN, note)]
         rows: list[Evidence] = []
@@ -77,12 +76,12 @@ class C2paReader:
             report = _report(file.media_type or "", data, listed)
         except Exception as fault:
             # The library's errors are of one kind; their text tells them apart.
+            if str(fault).startswith(("ManifestNotFound", "Remote")):
+                return [*rows, self._absent(file, data)]
             return [*rows, *self._unreadable(str(fault), metadata)]
         return [*rows, *findings(report, note or _trust_note(listed))]
 
     def _unreadable(self, fault: str, metadata: Metadata) -> list[Evidence]:
-        if fault.startswith(("ManifestNotFound", "Remote")):
-            return [self._absent(metadata)]
         if not metadata.jumbf:
             note = "The file is damaged: whether it holds Content Credentials cannot be told."
             return [self._said(EvidenceStatus.FAILED, note)]

@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from fakescan.core.records import Evidence, EvidenceStatus, SourceFile, Strength, Supports
-from fakescan.evidence import iptc
-from fakescan.evidence.containers import metadata_of
+from fakescan.evidence import iptc, shared
 from fakescan.evidence.generators.names import names_a_generator
 from fakescan.evidence.source_types import source_type
 from fakescan.evidence.text import MAX_PROMPT_CHARS, cleaned
-from fakescan.evidence.xmp import Property, readable_properties
+from fakescan.evidence.xmp import Property
 
 _UNSIGNED = "Unsigned: anyone can write this into a file."
 _IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/"
@@ -80,9 +79,9 @@ class DeclaredReader:
             data: its bytes.
         """
         try:
-            metadata = metadata_of(data, file.media_type)
-            properties, damaged = readable_properties(metadata.xmp)
-            found = list(self._once([*self._from_xmp(properties), *self._from_iptc(metadata.iptc)]))
+            properties, damaged = shared.properties(file, data)
+            blocks = shared.metadata(file, data).iptc
+            found = list(self._once([*self._from_xmp(properties), *self._from_iptc(blocks)]))
             if damaged:
                 note = "A block of XMP metadata is damaged, or built to do harm, and was not read."
                 found.append(self._said(EvidenceStatus.FAILED, note))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePath
 
 from fakescan.core.records import Evidence, EvidenceStatus, SourceFile
-from fakescan.evidence.containers import end_of, metadata_of
+from fakescan.evidence import shared
+from fakescan.evidence.containers import end_of
 
 _SUFFIXES = {
     "image/jpeg": "jpg jpeg jpe jfif jif jfi jps mpo thm",
@@ -25,6 +25,7 @@ _SUFFIXES = {
     "image/x-portable-anymap": "pbm pgm ppm pnm pam pfm",
     "image/svg+xml": "svg",
 }
+_KNOWN = frozenset(word for words in _SUFFIXES.values() for word in words.split())
 _TAILS = (
     (re.compile(rb"[\x00\xff\s]*\Z"), "padding", "Empty bytes behind the picture: harmless."),
     (
@@ -74,16 +75,16 @@ class FileReader:
             found = [
                 *self._suffix(file),
                 *self._tail(data, file.media_type),
-                *self._two_things(data, file.media_type),
+                *self._two_things(file, data),
             ]
             return found or [self._said(EvidenceStatus.SILENT, "Nothing lies behind the picture; the suffix fits.")]
         except Exception:  # the contract of readers: hostile bytes become a finding, whatever they raise
             return [self._said(EvidenceStatus.FAILED, "The end of the picture could not be found.")]
 
     def _suffix(self, file: SourceFile) -> Iterator[Evidence]:
-        suffix, fitting = PurePath(file.path).suffix.lower().lstrip("."), _SUFFIXES.get(file.media_type or "")
-        known = {word for words in _SUFFIXES.values() for word in words.split()}
-        if fitting and suffix in known and suffix not in fitting.split() and len(suffix) <= _MAX_SUFFIX_CHARS:
+        stem, dot, ending = file.path.rpartition("/")[2].rpartition(".")  # ``PurePath`` is slow
+        suffix, fitting = ending.lower() if stem and dot else "", _SUFFIXES.get(file.media_type or "")
+        if fitting and suffix in _KNOWN and suffix not in fitting.split() and len(suffix) <= _MAX_SUFFIX_CHARS:
             note = (
                 "The name ends like another kind of picture than the file is. Harmless by itself; often a re-encoding."
             )
@@ -107,8 +108,8 @@ class FileReader:
                     break
         yield Evidence(self.name, "data behind the picture", f"{len(data) - end} bytes: {what}", note=note)
 
-    def _two_things(self, data: bytes, media_type: str | None) -> Iterator[Evidence]:
-        others = []
+    def _two_things(self, file: SourceFile, data: bytes) -> Iterator[Evidence]:
+        others, media_type = [], file.media_type
         if media_type == "image/gif" and _GIF_SCRIPT.match(data):
             others.append("a script (its first bytes are written to be read as one)")
         if media_type is not None and media_type.startswith("image/") and _PDF in data[:1024]:
@@ -118,7 +119,7 @@ class FileReader:
         for other in others:
             note = "The file is a picture and something else at once, which is made on purpose."
             yield Evidence(self.name, "two kinds of file", other, note=note)
-        metadata = metadata_of(data, media_type)
+        metadata = shared.metadata(file, data)
         texts = [*(text for _, text in metadata.texts), *(raw.decode("latin-1") for raw in metadata.comments)]
         if any(_SCRIPT.search(text[:100_000]) for text in texts):
             note = "A text field of the file holds the beginning of a script or page. It does nothing in this report."

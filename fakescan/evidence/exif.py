@@ -15,8 +15,8 @@ from typing import Any
 import exifread
 
 from fakescan.core.records import Evidence, EvidenceStatus, SourceFile, Strength, Supports
+from fakescan.evidence import shared
 from fakescan.evidence.cameras import is_known_maker
-from fakescan.evidence.containers import metadata_of
 from fakescan.evidence.exif_checks import size_faults, time_faults, time_of
 from fakescan.evidence.generators.names import names_a_generator
 from fakescan.evidence.sizes import size_px
@@ -72,7 +72,7 @@ class ExifReader:
             data: its bytes.
         """
         try:
-            metadata = metadata_of(data, file.media_type)
+            metadata = shared.metadata(file, data)
             found = list(self._of_blocks(metadata.exif, size_px(data, file.media_type)))
             return found or [self._said(EvidenceStatus.SILENT, "The file holds no EXIF data.")]
         except Exception:  # the contract of readers: hostile bytes become a finding, whatever they raise

@@ -10,6 +10,7 @@ from fakescan.core.records import Evidence, EvidenceStatus, SourceFile
 from fakescan.evidence.containers import jpeg
 from fakescan.evidence.containers.found import EXIF_PREFIX
 from fakescan.evidence.quantisation import Quality, Table, quality_of, tables_in
+from fakescan.evidence.shared import once_a_file
 from fakescan.evidence.text import decoded
 from fakescan.evidence.tiff import IFD0, Tiff
 
@@ -69,7 +70,7 @@ class JpegReader:
         if file.media_type != "image/jpeg":
             return [self._said(EvidenceStatus.NOT_RUN, "The file is no JPEG file.")]
         try:
-            found = structure_of(data)
+            found = structure_in(file, data)
             if 0 not in found.tables or not found.frame:
                 return [self._said(EvidenceStatus.FAILED, "The file breaks off before the tables of its picture.")]
             return list(self._rows(found))
@@ -95,6 +96,17 @@ class JpegReader:
 
     def _said(self, status: EvidenceStatus, note: str) -> Evidence:
         return Evidence(self.name, "JPEG structure", "", status=status, note=note)
+
+
+@once_a_file
+def structure_in(_file: SourceFile, data: bytes) -> Structure:
+    """The structure of a JPEG file, read once for all who ask.
+
+    Args:
+        _file: the file.
+        data: its bytes.
+    """
+    return structure_of(data)
 
 
 def structure_of(data: bytes) -> Structure:

@@ -11,7 +11,7 @@ from fakescan.core.records import Evidence, EvidenceStatus, SourceFile, Strength
 from fakescan.evidence import dwtdct, stealth
 from fakescan.evidence.generators import evidence_of, marks_of
 from fakescan.evidence.generators.mark import UNSIGNED, Text
-from fakescan.evidence.jpeg_structure import structure_of
+from fakescan.evidence.jpeg_structure import structure_in
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,6 +30,11 @@ class PixelsReader:
 
     name = "pixels"
 
+    def __init__(self) -> None:
+        """Begin without a picture."""
+        self.picture: Image | None = None
+        """The picture as it was decoded, for whoever needs it too; None where that was not necessary or failed."""
+
     def read(self, file: SourceFile, data: bytes) -> list[Evidence]:
         """Marks in the pixels of a file.
 
@@ -38,8 +43,9 @@ class PixelsReader:
             data: its bytes.
         """
         decoder = _DECODERS.get(file.media_type or "")
+        self.picture = None
         try:
-            if decoder is None or (decoder == "JPEG" and not _keeps_marks(data)):
+            if decoder is None or (decoder == "JPEG" and not _keeps_marks(file, data)):
                 note = "Not looked for: hidden marks of this sort do not survive in a file of this kind."
                 return [self._said(EvidenceStatus.NOT_RUN, note)]
             with warnings.catch_warnings():
@@ -51,12 +57,15 @@ class PixelsReader:
     def _decoded(self, data: bytes, decoder: str) -> list[Evidence]:
         from PIL import Image as Pillow
 
-        with Pillow.open(BytesIO(data), formats=[decoder]) as image:
-            if image.width * image.height > MAX_PIXELS:
-                return [self._said(EvidenceStatus.NOT_RUN, "Not looked for: the picture is too large.")]
-            if image.mode not in _MODES:
-                return [self._said(EvidenceStatus.SILENT, "No hidden mark was found; that means nothing.")]
-            found = list(self._marks(image))
+        # Never closed: it holds nothing but the bytes, and whoever takes the picture over may still read its fields.
+        image = Pillow.open(BytesIO(data), formats=[decoder])
+        if image.width * image.height > MAX_PIXELS:
+            return [self._said(EvidenceStatus.NOT_RUN, "Not looked for: the picture is too large.")]
+        if image.mode not in _MODES:
+            return [self._said(EvidenceStatus.SILENT, "No hidden mark was found; that means nothing.")]
+        image.load()
+        self.picture = image
+        found = list(self._marks(image))
         return found or [self._said(EvidenceStatus.SILENT, "No hidden mark was found; that means nothing.")]
 
     def _marks(self, image: Image) -> Iterator[Evidence]:
@@ -82,6 +91,6 @@ class PixelsReader:
         return Evidence(self.name, "hidden marks", "", status=status, note=note)
 
 
-def _keeps_marks(data: bytes) -> bool:
-    found = structure_of(data)
+def _keeps_marks(file: SourceFile, data: bytes) -> bool:
+    found = structure_in(file, data)
     return 0 in found.tables and found.sampling == "4:4:4" and not found.made and found.quality.percent >= _JPEG_QUALITY

@@ -54,7 +54,8 @@ def _reader(image: Image, planes: str) -> Callable[[int], bytes]:
     def read(count: int) -> bytes:
         columns = min(image.width, -(-count // (len(planes) * image.height)))
         strip = image.crop((0, 0, columns, image.height))
-        turned = [_turned(strip, plane) for plane in planes]
+        each = -(-count // len(planes))
+        turned = [_turned(strip, plane)[:each] for plane in planes]
         joined = turned[0] if len(turned) == 1 else bytes(_by_turns(turned))
         return joined[:count].translate(_LOWEST_BIT)
 

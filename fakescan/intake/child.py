@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from fakescan.core.views import Views
@@ -23,20 +24,19 @@ from fakescan.intake.limits import Limits
 def main() -> None:
     """Serve files until the parent closes the pipe."""
     incoming, outgoing = _own_pipes()
-    _ignore_ctrl_c()
+    _set_signals()
     logging.disable(logging.CRITICAL)
     setup = wire.receive(incoming)
     limits = Limits(**setup["limits"])
     _bound_memory(limits.address_space_bytes if limits.watched_bytes is None else None)
     _one_thread_per_picture()
     wire.send(outgoing, wire.READY)
-    with contextlib.suppress(wire.WireError, BrokenPipeError), open(os.devnull, "w") as nowhere:  # noqa: PTH123  (os.devnull is no path)
+    with contextlib.suppress(wire.WireError, BrokenPipeError):
         while True:
             request = wire.receive(incoming)
             # The parent ends it at its time limit; it ends itself should there be no parent left.
-            faulthandler.dump_traceback_later(limits.longest_s, exit=True, file=nowhere)
-            _serve(request, incoming, outgoing, limits)
-            faulthandler.cancel_dump_traceback_later()
+            with ended_after(limits.longest_s):
+                _serve(request, incoming, outgoing, limits)
 
 
 def _serve(request: dict[str, Any], incoming: BinaryIO, outgoing: BinaryIO, limits: Limits) -> None:
@@ -50,6 +50,21 @@ def _serve(request: dict[str, Any], incoming: BinaryIO, outgoing: BinaryIO, limi
     wire.send(outgoing, wire.END)
 
 
+@contextlib.contextmanager
+def ended_after(seconds: float) -> Iterator[None]:
+    """The process is gone if this takes longer, whatever it is doing."""
+    if sys.platform != "win32":
+        # Nobody handles the signal, so the system ends the process by itself; a thread for it would cost far more.
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    else:
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 -- os.devnull is no path
+            faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
+            yield
+            faulthandler.cancel_dump_traceback_later()
+
+
 def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
     """The pipes to the parent, out of reach of C libraries that write to the standard streams."""
     incoming, outgoing = os.dup(0), os.dup(1)
@@ -59,9 +74,12 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
     return os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb")
 
 
-def _ignore_ctrl_c() -> None:
-    """Ctrl-C reaches every process of a terminal; the parent decides when this one ends."""
+def _set_signals() -> None:
+    """Ctrl-C reaches every process of a terminal, but the parent decides when this one ends; or its own alarm does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
 
 
 def _bound_memory(address_space_bytes: int | None) -> None:
@@ -80,7 +98,9 @@ def _bound_memory(address_space_bytes: int | None) -> None:
 
 
 def _one_thread_per_picture() -> None:
-    """Each decoding thread reserves address space of its own, which on a machine of many cores is all there is."""
+    """Each thread of a library reserves address space of its own, which on a machine of many cores is all there is."""
+    # What numpy brings along for matrices, of which there are none here.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     with contextlib.suppress(ImportError):
         from PIL import AvifImagePlugin
 

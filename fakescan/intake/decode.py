@@ -17,11 +17,9 @@ from fakescan.core.records import Failure, ImageKind
 from fakescan.core.views import Views
 from fakescan.intake import identify, jxl
 from fakescan.intake.colour import to_srgb
-from fakescan.intake.duplicates import phash_of
 from fakescan.intake.frames import count_frames
 from fakescan.intake.limits import Limits
 from fakescan.intake.pixels import fitted, to_rgb, turned, turned_size
-from fakescan.intake.scope import Look
 from fakescan.intake.views import strip_of
 
 ANIMATED = "Only the first of several frames or pages was examined."
@@ -37,6 +35,7 @@ _DRAFT_FACTOR = 4
 """Beyond this many times the allowed pixels they are bombs, not pictures; a progressive one would need all memory."""
 _DRAFT_SPARE = 2
 """A drafted picture has at least so many times the side of the model's views: resizing still averages pixels."""
+_LOGGER, _SILENCE = logging.getLogger("PIL"), logging.NullHandler()
 _PILLOW = threading.Lock()
 """Pillow's limits and Python's warning filters are global: one decode at a time in a process."""
 
@@ -76,7 +75,13 @@ class DecodedImage:
 
 
 def decode(
-    data: bytes, *, name: str = "", limits: Limits | None = None, sha256: str = "", views: Views | None = None
+    data: bytes,
+    *,
+    name: str = "",
+    limits: Limits | None = None,
+    sha256: str = "",
+    views: Views | None = None,
+    picture: object = None,
 ) -> DecodedImage | Failure:
     """Decode a file in this process. Hostile files belong into a ``DecodePool``.
 
@@ -86,6 +91,7 @@ def decode(
         limits: what the file may cost; the defaults when None.
         sha256: digest of ``data`` where it is known already.
         views: what is kept of the picture; None: all of it.
+        picture: the opened picture of the same bytes where somebody has decoded all of it already (a Pillow image).
     """
     bounds = limits or Limits()
     kind = identify.identify(data[: identify.HEAD_BYTES], name)
@@ -97,7 +103,10 @@ def decode(
             # Pillow's WebP decoder makes room for the whole picture while it opens the file.
             _check_pixels(_webp_size(data), bounds)
         with _strict_pillow(bounds, kind.decoder):
-            return _decoded(data, kind.decoder, bounds, digest, views)
+            if not isinstance(picture, Image.Image) or _draft_of(picture, bounds, views) is not None:
+                picture = Image.open(BytesIO(data), formats=[kind.decoder])
+            with picture:
+                return _decoded(picture, data, kind.decoder, bounds, digest, views)
     except (Exception, RecursionError) as fault:  # a hostile file can raise anything in a decoder
         return _failure_of(fault, bounds)
 
@@ -106,36 +115,45 @@ class _TooManyPixels(Exception):
     """The header announces more pixels than allowed."""
 
 
-def _decoded(data: bytes, decoder: str, limits: Limits, digest: str, views: Views | None) -> DecodedImage:
-    with Image.open(BytesIO(data), formats=[decoder]) as opened:
-        full_px = opened.size
-        notes = _drafted(opened, limits, views)
-        opened_px = opened.size
-        _check_pixels(opened_px, limits)
-        # The TIFF decoder turns the picture itself while it loads it, and forgets the tag. The PNG decoder loads
-        # the picture to find the tag, and a fault of that first load would never be heard of again.
-        stored = _orientation(opened) if decoder == "TIFF" else None
-        opened.load()
-        stored = _orientation(opened) if decoder != "TIFF" else stored
-        orientation = stored if isinstance(stored, int) and 1 <= stored <= 8 else None
-        if stored is not None and orientation is None:
-            notes.append(BAD_ORIENTATION)
-        frames = count_frames(data, opened)
-        if frames > 1:
-            notes.insert(0, ANIMATED)
-        if opened.mode.startswith(("I", "F")) or (isinstance(opened, jxl.JxlImage) and opened.deep):
-            notes.append(DEEP)
-        if isinstance(opened, jxl.JxlImage):
-            notes.append(jxl.NOTE)
-        image, more_notes = _as_srgb(opened)
-        notes += more_notes
-        upright = turned(image, None if decoder == "TIFF" else orientation)
-        shown = fitted(upright, limits.max_short_side_px)
-        # A copy is never the file's own lazy object, so that closing the file cannot touch it.
-        own = shown if shown is not opened or views is not None else shown.copy()
-        final = own if views is None else strip_of(own, views)
-        look = Look(upright)
-        kind, phash = look.kind, phash_of(look.reduced)
+def _decoded(
+    opened: Image.Image, data: bytes, decoder: str, limits: Limits, digest: str, views: Views | None
+) -> DecodedImage:
+    full_px = opened.size
+    draft = _draft_of(opened, limits, views)
+    notes = [] if draft is None else [draft.note]
+    if draft is not None:
+        opened.draft(draft.mode, draft.size_px)
+    opened_px = opened.size
+    _check_pixels(opened_px, limits)
+    # The TIFF decoder turns the picture itself while it loads it, and forgets the tag. The PNG decoder loads
+    # the picture to find the tag, and a fault of that first load would never be heard of again.
+    stored = _orientation(opened) if decoder == "TIFF" else None
+    opened.load()
+    stored = _orientation(opened) if decoder != "TIFF" else stored
+    orientation = stored if isinstance(stored, int) and 1 <= stored <= 8 else None
+    if stored is not None and orientation is None:
+        notes.append(BAD_ORIENTATION)
+    frames = count_frames(data, opened)
+    if frames > 1:
+        notes.insert(0, ANIMATED)
+    if opened.mode.startswith(("I", "F")) or (isinstance(opened, jxl.JxlImage) and opened.deep):
+        notes.append(DEEP)
+    if isinstance(opened, jxl.JxlImage):
+        notes.append(jxl.NOTE)
+    image, more_notes = _as_srgb(opened)
+    notes += more_notes
+    upright = turned(image, None if decoder == "TIFF" else orientation)
+    upright.info = {}  # read by now; it would be copied with every step
+    shown = fitted(upright, limits.max_short_side_px)
+    # A copy is never the file's own lazy object, so that closing the file cannot touch it.
+    own = shown if shown is not opened or views is not None else shown.copy()
+    final = own if views is None else strip_of(own, views)
+    # They load numpy, which nobody needs who only asks for the file's words.
+    from fakescan.intake.duplicates import phash_of
+    from fakescan.intake.scope import Look
+
+    look = Look(upright)
+    kind, phash = look.kind, phash_of(look.reduced)
     width, height = upright.size if opened_px == full_px else turned_size(full_px, orientation)
     return DecodedImage(final, digest, width, height, frames, orientation, tuple(notes), kind, phash, views)
 
@@ -150,8 +168,17 @@ def _as_srgb(opened: Image.Image) -> tuple[Image.Image, list[str]]:
     return image, [TRANSPARENT] * transparent + [converted] * bool(converted)
 
 
-def _drafted(image: Image.Image, limits: Limits, views: Views | None) -> list[str]:
-    """Have a JPEG decoded at a half, a quarter or an eighth of its size, and say why, where that is right.
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What the decoder is asked for instead of the full size, and why."""
+
+    mode: str | None
+    size_px: tuple[int, int]
+    note: str
+
+
+def _draft_of(image: Image.Image, limits: Limits, views: Views | None) -> _Draft | None:
+    """Whether a JPEG is decoded at a half, a quarter or an eighth of its size.
 
     Right is it where the limits allow it and the views, which are then at least halved from it, lose next to nothing;
     and where it has more pixels than allowed. A JPEG decoder can do that without ever holding the whole picture; no
@@ -160,19 +187,17 @@ def _drafted(image: Image.Image, limits: Limits, views: Views | None) -> list[st
     width, height = image.size
     pixels = width * height
     if image.format not in _DRAFTABLE or pixels > limits.max_pixels * _DRAFT_FACTOR:
-        return []
+        return None
     if limits.draft and views is not None and "native" not in views.names:
         least = _DRAFT_SPARE * views.size_px
         if min(width, height) >= 2 * least:
             # The decoder takes the largest scale that still covers the size asked for.
-            image.draft(None, (least, least))
-            return [DRAFTED]
+            return _Draft(None, (least, least), DRAFTED)
     if pixels > limits.max_pixels:
         scale = next(scale for scale in (2, 4, 8) if pixels <= limits.max_pixels * scale * scale)
         # Never enlarged by rounding up.
-        image.draft("RGB", (max(1, width // scale), max(1, height // scale)))
-        return [HUGE]
-    return []
+        return _Draft("RGB", (max(1, width // scale), max(1, height // scale)), HUGE)
+    return None
 
 
 def _orientation(image: Image.Image) -> object:
@@ -203,7 +228,6 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 @contextmanager
 def _strict_pillow(limits: Limits, decoder: str) -> Iterator[None]:
     """Pillow with our pixel cap, its bomb warning an error, no patience with truncated files, and silent."""
-    logger, silence = logging.getLogger("PIL"), logging.NullHandler()
     with _PILLOW, warnings.catch_warnings():
         kept = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
         # Pillow looks at the header's size, before anybody can ask for less of a JPEG.
@@ -211,11 +235,14 @@ def _strict_pillow(limits: Limits, decoder: str) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = most, False
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        logger.addHandler(silence)
+        speaks = _LOGGER.isEnabledFor(logging.CRITICAL)  # in a worker nothing does
+        if speaks:
+            _LOGGER.addHandler(_SILENCE)
         try:
             yield
         finally:
-            logger.removeHandler(silence)
+            if speaks:
+                _LOGGER.removeHandler(_SILENCE)
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = kept
 
 

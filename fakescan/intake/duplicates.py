@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from PIL import Image
 
+from fakescan.intake import values
+
 _CELLS = 8
 _LEAST_CONTRAST = 24
 """A picture whose coarse grid has less between its darkest and its brightest cell has nothing to be known by."""
@@ -25,10 +27,4 @@ def phash_of(image: Image.Image) -> str | None:
     if float(high) - float(low) < _LEAST_CONTRAST:  # type: ignore[arg-type]  # one band: two numbers
         return None
     columns = grey.resize((_CELLS, _CELLS + 1), Image.Resampling.BOX).transpose(Image.Transpose.TRANSPOSE)
-    bits = 0
-    for grid in (rows, columns):
-        values = grid.tobytes()
-        for at in range(len(values)):
-            if (at + 1) % (_CELLS + 1):
-                bits = bits << 1 | (values[at + 1] > values[at])
-    return f"{bits:032x}"
+    return (values.rises(values.plane_of(rows)) + values.rises(values.plane_of(columns))).hex()

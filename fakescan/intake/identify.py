@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import importlib
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -218,7 +220,11 @@ def decoders() -> frozenset[str]:
     """Pillow's own decoders that are used, by its names, as far as this build of Pillow has them."""
     from PIL import Image
 
-    Image.init()
+    Image.preinit()
+    # The others of Pillow's fifty plugins would only cost each process time.
+    for plugin in ("Avif", "Tiff", "WebP"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(f"PIL.{plugin}ImagePlugin")
     return frozenset(decoder for decoder in _DECODERS.values() if decoder in Image.OPEN) - {_HEIF, _JXL}
 
 

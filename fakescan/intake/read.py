@@ -17,6 +17,9 @@ _FLAGS = (
     | getattr(os, "O_NONBLOCK", 0)
 )
 
+_LEAST_BYTES, _MOST_BYTES = 4096, 1 << 20
+"""Asked for at once: room for it is made before it is known how much comes."""
+
 
 def read_head(path: str | Path, size_bytes: int) -> bytes:
     """The first bytes of a regular file.
@@ -43,10 +46,11 @@ def read_file(path: str | Path, limit_bytes: int) -> bytes | Failure:
     try:
         descriptor = _open_regular(path)
         with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 -- the descriptor is what was checked
-            if os.fstat(descriptor).st_size > limit_bytes:
+            size_bytes = os.fstat(descriptor).st_size
+            if size_bytes > limit_bytes:
                 return too_large(limit_bytes)
             # One byte more than allowed tells a file that grows, or one whose size the system does not know.
-            data = _all_of(stream.fileno(), limit_bytes + 1)
+            data = _all_of(stream.fileno(), limit_bytes + 1, size_bytes)
     except (OSError, ValueError) as fault:
         return _unreadable(fault)
     return checked(data, limit_bytes)
@@ -90,10 +94,12 @@ class NotARegularFileError(OSError):
     """A pipe, socket or device where a file was expected."""
 
 
-def _all_of(descriptor: int, limit_bytes: int) -> bytes:
+def _all_of(descriptor: int, limit_bytes: int, size_bytes: int) -> bytes:
+    """All bytes up to a limit; the size is what the system says, and only tells how much room to make."""
     parts, left = [], limit_bytes
     while left > 0:
-        part = os.read(descriptor, min(left, 1 << 20))
+        room = max(_LEAST_BYTES, min(_MOST_BYTES, size_bytes - (limit_bytes - left)))
+        part = os.read(descriptor, min(left, room))
         if not part:
             break
         parts.append(part)

@@ -8,16 +8,16 @@ for it. So its bounds let some photographs go, above all product shots cut out o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, pairwise
 from math import sqrt
-from operator import mul
 
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image
 
 from fakescan.core.records import ImageKind
+from fakescan.intake import values
+from fakescan.intake.detail import Detail
 from fakescan.intake.scope_weights import ART_BIAS, ART_WEIGHTS
 from fakescan.intake.seams import has_seam
 
@@ -41,7 +41,6 @@ _LEAST_GROUND, _LEAST_STROKES = 0.55, 0.18
 edges. Of 1,572 photographs 19 had such a ground, and at most 0.14 edges on it."""
 _RATHER_ART = -0.5
 """Flat areas alone are no drawing where the score of all other statistics says so clearly that it is a photograph."""
-_SIXTEENTHS = bytes(value >> 4 for value in range(256))
 _UPSCALED_BELOW = 0.15
 """The softest of 26 pictures straight from cameras had 0.216, half of those scaled up by 3 or 4 are below."""
 _LEAST_DETAIL = 1.0
@@ -90,10 +89,10 @@ class Look:
         """The kind of the picture."""
         if min(self._image.size) < TINY_PX:
             return ImageKind.TINY
-        may_be_drawn = _share(self._patch_steps, 0, 1) >= _LEAST_SAME or self._ground >= _LEAST_GROUND
+        may_be_drawn = values.share(self._patch_steps, 0, 1) >= _LEAST_SAME or self._ground >= _LEAST_GROUND
         if may_be_drawn and (drawn := self._drawn_kind()) is not None:
             return drawn
-        if self._is_paper and _share(self._patch_steps, _STRONG) >= 0.05:
+        if self._is_paper and values.share(self._patch_steps, _STRONG) >= 0.05:
             return ImageKind.DOCUMENT
         if self.has_seam:
             return ImageKind.COMPOSITE
@@ -120,17 +119,15 @@ class Look:
     @cached_property
     def traits(self) -> Traits:
         """What tells drawn pictures."""
-        steps = self._patch_steps
-        patch, brightness = self._patch, self._patch_brightness
-        common = brightness.index(max(brightness))
-        drawn = _mapped(patch, bytes(0 if abs(value - common) <= _BACKGROUND_STEPS else 255 for value in range(256)))
-        drawn_steps = _steps(patch, drawn)
+        steps, brightness, common = self._patch_steps, self._patch_values, self._common
+        drawn = (brightness < common - _BACKGROUND_STEPS) | (brightness > common + _BACKGROUND_STEPS)
+        drawn_steps = values.steps_within(brightness, drawn)
         return Traits(
-            same=_share(steps, 0, 1),
-            edges=_share(steps, _STRONG),
-            drawn_same=_share(drawn_steps, 0, 1),
-            drawn_edges=_share(drawn_steps, _STRONG),
-            texture=_share(self._plane_steps[0], 3, 24),
+            same=values.share(steps, 0, 1),
+            edges=values.share(steps, _STRONG),
+            drawn_same=values.share(drawn_steps, 0, 1),
+            drawn_edges=values.share(drawn_steps, _STRONG),
+            texture=values.share(self._plane_steps[0], 3, 24),
         )
 
     @cached_property
@@ -143,21 +140,20 @@ class Look:
         """Shares between 0 and 1 (the last but two: a count by its possible maximum) that the score is made of."""
         saturation, value = self._saturation_and_value
         brightness_steps, blue_steps, red_steps = self._plane_steps
-        brightness = self._planes.getchannel(0)
+        halved = values.plane_of(self._bands.getchannel(0).reduce(2))
         found = [
-            *_shares(brightness_steps, (1, 3, 8, 16, 32, 64)),
-            *_shares(_steps(brightness.reduce(2)), (1, 3, 8, 16, 32, 64)),
-            *_shares(blue_steps, (1, 2, 4, 8, 16)),
-            *_shares(red_steps, (1, 2, 4, 8, 16)),
-            *_shares(saturation.histogram(), (16, 48, 96, 144, 192, 224)),
-            *_shares(value.histogram(), (8, 32, 64, 128, 192, 224, 248)),
-            *_shares(ImageChops.multiply(saturation, value).histogram(), (24, 48, 80, 110, 150)),
+            *values.shares(brightness_steps, (1, 3, 8, 16, 32, 64)),
+            *values.shares(values.steps(halved), (1, 3, 8, 16, 32, 64)),
+            *values.shares(blue_steps, (1, 2, 4, 8, 16)),
+            *values.shares(red_steps, (1, 2, 4, 8, 16)),
+            *values.shares(saturation, (16, 48, 96, 144, 192, 224)),
+            *values.shares(value, (8, 32, 64, 128, 192, 224, 248)),
+            *values.shares(values.products(saturation, value), (24, 48, 80, 110, 150)),
         ]
-        coarse = _mapped(self.reduced.reduce(4), _SIXTEENTHS)
-        colours = [count for count, _ in coarse.getcolors(coarse.width * coarse.height) or []]
-        found += [len(colours) / sum(colours), max(colours) / sum(colours)]
-        residue = ImageChops.difference(self._patch, self._patch.filter(ImageFilter.BoxBlur(1)))
-        found += [*_shares(residue.histogram(), (1, 2, 3, 5, 8, 16, 32)), _share(self._patch_steps, 0, 1)]
+        different, commonest, pixels = values.colours(self.reduced.reduce(4))
+        found += [different / pixels, commonest / pixels]
+        grain = values.gaps(self._patch_values, values.smoothed(self._patch_values))
+        found += [*values.shares(grain, (1, 2, 3, 5, 8, 16, 32)), values.share(self._patch_steps, 0, 1)]
         return tuple(found)
 
     @cached_property
@@ -169,8 +165,9 @@ class Look:
     def is_upscaled(self) -> bool:
         """Whether the finest detail is missing all over, as after scaling up by three or four."""
         found = False
-        for ratio in self.finest_detail():
-            if ratio >= _UPSCALED_BELOW:
+        for part in self._parts():
+            # What the upper half has lost is mostly enough to say no.
+            if part.upper >= _UPSCALED_BELOW or part.finest >= _UPSCALED_BELOW:
                 return False
             found = True
         return found
@@ -180,28 +177,32 @@ class Look:
 
         Parts without any detail are left out.
         """
+        return (part.finest for part in self._parts())
+
+    def _parts(self) -> Iterator[Detail]:
         width, height = self._image.size
         side = min(_PATCH_PX, width, height) // 8 * 8
         right, bottom = width - side, height - side
         places = dict.fromkeys([(right // 2, bottom // 2), (0, 0), (right, 0), (0, bottom), (right, bottom)])
-        for left, top in places:
-            part = self._image.crop((left, top, left + side, top + side)).convert("L")
-            coarse = _lost(part.reduce(2), 4)
-            if coarse >= _LEAST_DETAIL:
-                yield _lost(part, 2) / coarse
+        for number, (left, top) in enumerate(places):
+            if not number and self._patch.size == (side, side):
+                part = Detail(self._patch)
+            else:
+                part = Detail(self._image.crop((left, top, left + side, top + side)).convert("L"))
+            if part.coarse >= _LEAST_DETAIL:
+                yield part
 
     @cached_property
     def _is_paper(self) -> bool:
         """Bright ground, dark marks, next to no colour and little in between."""
-        bright, dark = _share(self._patch_brightness, 176), _share(self._patch_brightness, 0, 112)
+        bright, dark = values.share(self._patch_values, 176), values.share(self._patch_values, 0, 112)
         if bright < 0.6 or dark < 0.02 or bright + dark < 0.8:
             return False
-        return _share(ImageChops.multiply(*self._saturation_and_value).histogram(), 48) <= 0.02
+        return values.share(values.products(*self._saturation_and_value), 48) <= 0.02
 
     @cached_property
-    def _saturation_and_value(self) -> tuple[Image.Image, Image.Image]:
-        hue_sat_val = self.reduced.convert("HSV")
-        return hue_sat_val.getchannel("S"), hue_sat_val.getchannel("V")
+    def _saturation_and_value(self) -> tuple[values.Values, values.Values]:
+        return values.saturation_and_value(values.planes_of(self.reduced))
 
     @cached_property
     def _whole(self) -> Image.Image:
@@ -213,33 +214,36 @@ class Look:
         return _middle(self._image, _PATCH_PX, _PATCH_PX).convert("L")
 
     @cached_property
-    def _patch_brightness(self) -> list[int]:
-        return self._patch.histogram()
+    def _patch_values(self) -> values.Values:
+        return values.plane_of(self._patch)
+
+    @cached_property
+    def _common(self) -> int:
+        """The commonest brightness of the middle part."""
+        counts = self._patch.histogram()
+        return counts.index(max(counts))
 
     @cached_property
     def _ground(self) -> float:
         """Share of the middle part that has nearly its commonest brightness."""
-        common = self._patch_brightness.index(max(self._patch_brightness))
-        return _share(self._patch_brightness, max(0, common - _GROUND_STEPS), common + _GROUND_STEPS + 1)
+        return values.share(self._patch_values, max(0, self._common - _GROUND_STEPS), self._common + _GROUND_STEPS + 1)
 
     @cached_property
-    def _patch_steps(self) -> list[int]:
-        return _steps(self._patch)
+    def _patch_steps(self) -> values.Values:
+        return values.steps(self._patch_values)
 
     @cached_property
-    def _plane_steps(self) -> list[list[int]]:
-        """As ``_steps``, of brightness, blue and red difference in the reduced copy."""
-        both = zip(*(image.histogram() for image in self._neighbours), strict=True)
-        counts = [one + other for one, other in both]
-        return [counts[at : at + 256] for at in (0, 256, 512)]
+    def _plane_steps(self) -> list[values.Values]:
+        """As ``steps``, of brightness, blue and red difference in the reduced copy."""
+        return [values.steps(plane) for plane in self._planes]
 
     @cached_property
-    def _neighbours(self) -> tuple[Image.Image, Image.Image]:
-        """Differences of all planes to the neighbour on the left, and to the one above."""
-        return _differences(self._planes)
+    def _planes(self) -> values.Values:
+        """Brightness, blue and red difference of the reduced copy."""
+        return values.planes_of(self._bands)
 
     @cached_property
-    def _planes(self) -> Image.Image:
+    def _bands(self) -> Image.Image:
         return self.reduced.convert("YCbCr")
 
 
@@ -252,49 +256,9 @@ def kind_of(image: Image.Image) -> ImageKind:
     return Look(image).kind
 
 
-def _differences(image: Image.Image) -> tuple[Image.Image, Image.Image]:
-    width, height = image.size
-    return (
-        ImageChops.difference(image.crop((1, 0, width, height)), image.crop((0, 0, width - 1, height))),
-        ImageChops.difference(image.crop((0, 1, width, height)), image.crop((0, 0, width, height - 1))),
-    )
-
-
-def _lost(grey: Image.Image, factor: int) -> float:
-    """Mean of what reducing by a factor loses, in steps of brightness."""
-    back = grey.reduce(factor).resize(grey.size, Image.Resampling.BICUBIC)
-    counts = ImageChops.difference(grey, back).histogram()
-    total: int = sum(map(mul, range(len(counts)), counts))
-    return total / max(1, sum(counts))
-
-
-def _mapped(image: Image.Image, values: bytes) -> Image.Image:
-    """Every value of every plane replaced by a table's; Pillow's own ``point`` rounds tables in Python each time."""
-    return Image.frombytes(image.mode, image.size, image.tobytes().translate(values))
-
-
 def _middle(image: Image.Image, width_px: int, height_px: int) -> Image.Image:
     width, height = min(image.width, width_px), min(image.height, height_px)
     if (width, height) == image.size:
         return image
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return image.crop((left, top, left + width, top + height))
-
-
-def _steps(grey: Image.Image, where: Image.Image | None = None) -> list[int]:
-    """Histogram of the differences between neighbours, side by side and one above the other."""
-    width, height = grey.size
-    masks = [None, None] if where is None else [where.crop((1, 0, width, height)), where.crop((0, 1, width, height))]
-    across, down = (difference.histogram(mask) for difference, mask in zip(_differences(grey), masks, strict=True))
-    return [one + other for one, other in zip(across, down, strict=True)]
-
-
-def _share(counts: Sequence[int], low: int, high: int | None = None) -> float:
-    return sum(counts[low:high]) / max(1, sum(counts))
-
-
-def _shares(counts: Sequence[int], bounds: Sequence[int]) -> list[float]:
-    """Shares of the counts between neighbouring bounds, from 0 to the first and from the last to the end as well."""
-    below = [0, *accumulate(counts)]
-    edges = (0, *bounds, len(counts))
-    return [(below[high] - below[low]) / max(1, below[-1]) for low, high in pairwise(edges)]

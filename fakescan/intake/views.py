@@ -32,9 +32,14 @@ def pad_to_square(image: Image.Image, colour: tuple[int, int, int]) -> Image.Ima
 
 
 def centre_square(image: Image.Image, side_px: int | None = None) -> Image.Image:
-    """Cut the largest centred square, or one of a given side where the image is at least that large."""
+    """Cut the largest centred square, or one of a given side where the image is at least that large.
+
+    What is a square already is returned as it is.
+    """
     width, height = image.size
     side = min(width, height) if side_px is None else min(width, height, side_px)
+    if side == width == height:
+        return image
     left, top = (width - side) // 2, (height - side) // 2
     return image.crop((left, top, left + side, top + side))
 

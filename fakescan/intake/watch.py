@@ -61,6 +61,16 @@ class Budget:
         return self.cpu_s > 0 and self.wall_s > 0
 
 
+def spent(since: Clocks, until: Clocks) -> Budget:
+    """What was used between two looks at the clocks.
+
+    Args:
+        since: the earlier one.
+        until: the later one.
+    """
+    return Budget(until.cpu_s - since.cpu_s, until.served_s - since.served_s)
+
+
 class Watch:
     """One thread for one process; it sleeps while the process has nothing to do."""
 
@@ -83,18 +93,19 @@ class Watch:
         """Why the process was ended, or None when nobody had to."""
         threading.Thread(target=self._run, name="fakescan-watch", daemon=True).start()
 
-    def allow(self, budget: Budget) -> Clocks:
-        """Let the process use so much from now on; replaces what was said before.
+    def allow(self, budget: Budget, since: Clocks | None = None) -> Clocks:
+        """Let the process use so much from some moment on; replaces what was said before.
 
         Args:
             budget: processor time and time on the wall.
+            since: the moment, as an earlier look told it; None: now, for which the clocks are looked at.
 
         Returns:
-            What it had used until then.
+            What it had used at that moment.
         """
         with self._changed:
             self._budget = budget
-            self._since = self._look()
+            self._since = self._look() if since is None else since
             # Files come by the hundred a second: the thread is only woken where it would sleep for too long.
             if monotonic() + self._nap_s(budget) < self._wakes_s:
                 self._changed.notify()
@@ -111,8 +122,7 @@ class Watch:
         Args:
             moment: what ``clocks`` returned.
         """
-        now = self.clocks()
-        return Budget(now.cpu_s - moment.cpu_s, now.served_s - moment.served_s)
+        return spent(moment, self.clocks())
 
     def clocks(self) -> Clocks:
         """What the process has used so far."""
@@ -134,8 +144,7 @@ class Watch:
                     self._changed.wait()
                     continue
                 now = self._look()
-                used = Budget(now.cpu_s - self._since.cpu_s, now.served_s - self._since.served_s)
-                left = self._budget.less(used)
+                left = self._budget.less(spent(self._since, now))
                 if not left.is_left:
                     self._end(Ended.TIME)
                 elif self._memory_bytes is not None and self._meter.memory_bytes() > self._memory_bytes:

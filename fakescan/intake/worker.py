@@ -21,12 +21,12 @@ from fakescan.intake import wire
 from fakescan.intake.examine import FileRead, ReaderDone, Step
 from fakescan.intake.interpreter import started
 from fakescan.intake.limits import Limits
-from fakescan.intake.watch import Budget, Ended, Watch
+from fakescan.intake.watch import Budget, Ended, Watch, spent
 
 _START = Budget(60.0, 60.0)
 _END_TIMEOUT_S = 5.0
 _SOON_S = 0.01
-"""Readers that are done sooner are not measured one by one."""
+"""Steps that are done sooner are not measured one by one."""
 _PIPE_BYTES = 256 * 1024
 _READER_PARTS = 3
 """A single evidence reader may take a third of what a file may."""
@@ -107,11 +107,14 @@ class Worker:
             while (step := wire.receive_step(self._output, self._limits.max_pixels, views)) is not None:
                 if isinstance(step, FileRead | ReaderDone):
                     readers_left -= isinstance(step, ReaderDone)
-                    is_next = isinstance(step, FileRead) or not readers_left
                     # Most readers take no time worth a look at the clocks; the next one's part begins a little early.
-                    if is_next or monotonic() - looked.wall_s > _SOON_S:
-                        left = allowed.less(self._watch.used_since(started))
-                        looked = self._watch.allow(left.within(for_reader) if readers_left else left)
+                    is_late = monotonic() - looked.wall_s > _SOON_S
+                    if not readers_left:
+                        self._watch.allow(allowed, started)
+                    elif is_late or isinstance(step, FileRead):
+                        looked = self._watch.clocks() if is_late else looked
+                        left = allowed.less(spent(started, looked))
+                        self._watch.allow(left.within(for_reader), looked)
                 yield step
             finished = True
         except (wire.WireError, OSError, ValueError):

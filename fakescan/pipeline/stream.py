@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 
 from fakescan.core.records import ImageResult
@@ -36,9 +36,6 @@ def batches(line: Line, reading: Reading, files: Iterable[AnyFound]) -> Batches:
     Raises:
         FakescanError: for a fault that would spoil every image.
     """
-    if reading.drafts:
-        line.prepare()
-        reading.keep(_only_views(line.views))
     ahead = LookAhead(
         reading.examine,
         workers=reading.workers,
@@ -53,8 +50,16 @@ def batches(line: Line, reading: Reading, files: Iterable[AnyFound]) -> Batches:
             reading.keep(line.views)
             ahead.ahead = max(ahead.ahead, reading.workers + line.batch_size)
 
+    def coming() -> Iterator[AnyFound]:
+        for number, found in enumerate(files):
+            if reading.drafts and number == 0:  # where there is no file, no model is needed
+                line.prepare()
+                reading.keep(_only_views(line.views))
+                suit_the_model()
+            yield found
+
     suit_the_model()
-    with closing(ahead.results(files)) as stream:
+    with closing(ahead.results(coming())) as stream:
         for examined in stream:
             yield from line.feed(examined)
             suit_the_model()

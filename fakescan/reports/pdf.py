@@ -23,6 +23,8 @@ from fakescan.errors import ReportError
 from fakescan.reports.decided import Decided
 from fakescan.reports.escape import visible
 from fakescan.reports.html import HtmlRenderer
+from fakescan.reports.previews import Recoded
+from fakescan.reports.thumbs import as_jpeg
 from fakescan.store.atomic import reporting_faults
 
 BROWSER_VARIABLE = "FAKESCAN_BROWSER"
@@ -93,7 +95,8 @@ class PdfRenderer:
             folder = Path(name)
             page, made = folder / "report.html", folder / "report.pdf"
             with page.open("w", encoding="utf-8", newline="\n") as out:
-                page_of = HtmlRenderer(self.thumbnails, self.templates, decisions=self.decisions, for_print=True)
+                previews = Recoded(self.thumbnails or {}, as_jpeg)
+                page_of = HtmlRenderer(previews, self.templates, decisions=self.decisions, for_print=True)
                 page_of.render(scan, out)
             _print(browser, page, made, _BASE_S + _PER_IMAGE_S * len(scan.results))
             # The temporary folder may lie on another disk, so the bytes are copied beside the target and then renamed.

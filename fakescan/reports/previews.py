@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Self
 
 
@@ -77,3 +77,27 @@ class Renamed(Mapping[str, bytes]):
     def __len__(self) -> int:
         """How many there are."""
         return len(self._paths)
+
+
+class Recoded(Mapping[str, bytes]):
+    """Previews in another format, made when they are asked for.
+
+    Args:
+        previews: previews by path.
+        recode: makes the other format of one.
+    """
+
+    def __init__(self, previews: Mapping[str, bytes], recode: Callable[[bytes], bytes]) -> None:
+        self._previews, self._recode = previews, recode
+
+    def __getitem__(self, path: str) -> bytes:
+        """The preview of a file."""
+        return self._recode(self._previews[path])
+
+    def __iter__(self) -> Iterator[str]:
+        """Paths in their order."""
+        return iter(self._previews)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._previews)

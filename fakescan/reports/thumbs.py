@@ -44,6 +44,7 @@ _ONE_AT_A_TIME = Lock()
 _MAX_EMBEDDED_BYTES = 256 * 1024
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _QUALITY = 72
+_PAPER_QUALITY = 85
 
 
 def make_thumbnails(
@@ -101,6 +102,22 @@ def thumbnail(data: bytes, max_px: int = MAX_PX) -> bytes:
         plain.save(out, "WEBP", quality=_QUALITY, method=2)
     else:
         plain.save(out, "JPEG", quality=_QUALITY, optimize=True)
+    return out.getvalue()
+
+
+def as_jpeg(picture: bytes) -> bytes:
+    """A preview as JPEG, which a PDF holds as it is; of other formats it holds every pixel, six times as large.
+
+    Args:
+        picture: bytes of a preview.
+    """
+    from PIL import Image
+
+    if media_type_of(picture) != "image/webp":
+        return picture
+    out = BytesIO()
+    with Image.open(BytesIO(picture), formats=["WEBP"]) as opened:
+        opened.convert("RGB").save(out, "JPEG", quality=_PAPER_QUALITY, optimize=True)
     return out.getvalue()
 
 

@@ -83,6 +83,50 @@ def recipe(tiny_base: Path, mmfr: Path, tmp_path: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.fixture
+def short_recipe(tiny_base: Path, mmfr: Path, tmp_path: Path) -> dict[str, Any]:
+    """A recipe of three steps, for tests of commands, which start from a file."""
+    return {
+        "model": {
+            "base": tiny_base.as_posix(), "name": "tiny", "template": "chatml", "views": ["square"],
+            "projector_pooling": 2, "lora": {"rank": 4, "alpha": 8, "dropout": 0.0},
+        },
+        "data": {
+            "root": mmfr.as_posix(), "validation": ["validation.json"], "captions": ["captions.json"], "steer": 1.0,
+        },
+        "mapper": {"locate": "target"},
+        "facl": {"queue": 4},
+        "run": {"out": (tmp_path / "run").as_posix(), "log_every": 1, "eval_rows": 4, "threads": 1},
+        "stages": [
+            {"name": "align", "task": "caption", "captions": 2, "steps": 1},
+            {"name": "joint", "task": "joint", "full": 1, "short": 2, "steps": 2},
+        ],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def recipe_file(short_recipe: dict[str, Any], tmp_path: Path) -> Path:
+    """``short_recipe`` as a file; modules that want another one change that."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(as_toml(short_recipe), "utf-8")
+    return path
+
+
+def as_toml(table: dict[str, Any]) -> str:
+    """A recipe as TOML: its sections, then its stages."""
+    lines = []
+    for name, section in table.items():
+        for part in section if isinstance(section, list) else [section]:
+            lines.append(f"[[{name}]]" if isinstance(section, list) else f"[{name}]")
+            for key, value in part.items():
+                lines.append(f"{key} = {json.dumps(value) if not isinstance(value, dict) else _inline(value)}")
+    return "\n".join(lines)
+
+
+def _inline(table: dict[str, Any]) -> str:
+    return "{" + ", ".join(f"{key} = {json.dumps(value)}" for key, value in table.items()) + "}"
+
+
 def build(table: dict[str, Any]) -> TrainConfig:
     """A checked config of a table."""
     faults: list[str] = []

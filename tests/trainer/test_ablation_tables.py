@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,49 +16,10 @@ from fakescan_trainer.ablations import ABLATIONS
 from fakescan_trainer.data.features import extend_cache
 from fakescan_trainer.state import load_position
 
-RECIPE = """
-[model]
-base = "{base}"
-name = "tiny"
-template = "chatml"
-views = ["square"]
-projector_pooling = 2
-lora = {{rank = 4, alpha = 8, dropout = 0.0}}
-[data]
-root = "{root}"
-validation = ["validation.json"]
-captions = ["captions.json"]
-features = ["{cache}"]
-out_of_fold = true
-leak = false
-[mapper]
-locate = "target"
-[facl]
-queue = 4
-[run]
-log_every = 1
-eval_rows = 0
-threads = 1
-[[stages]]
-name = "align"
-task = "caption"
-captions = 2
-steps = 1
-[[stages]]
-name = "probe"
-task = "probe"
-weight_decay = 0.1
-[[stages]]
-name = "joint"
-task = "joint"
-full = 1
-short = 2
-steps = 2
-"""
-
 
 @pytest.fixture
-def recipe_file(tiny_base: Path, mmfr: Path, tmp_path: Path) -> Path:
+def short_recipe(short_recipe: dict[str, Any], tiny_base: Path, mmfr: Path, tmp_path: Path) -> dict[str, Any]:
+    """With a probe between its stages, which wants features, and none of what the rows change themselves."""
     pooled = load_base(tiny_base, projector_pooling=2)
     prep = Preprocessing(pooled.config.vision_config.image_size, ("square",))
     names = [
@@ -66,10 +28,11 @@ def recipe_file(tiny_base: Path, mmfr: Path, tmp_path: Path) -> Path:
         for row in json.loads((mmfr / f"{name}.json").read_text("utf-8"))
     ]
     list(extend_cache(tmp_path / "cache", pooled, prep, mmfr, [(name, 0) for name in names]))
-    path = tmp_path / "tiny.toml"
-    text = RECIPE.format(base=tiny_base.as_posix(), root=mmfr.as_posix(), cache=(tmp_path / "cache").as_posix())
-    path.write_text(text, "utf-8")
-    return path
+    features = {"features": [(tmp_path / "cache").as_posix()], "out_of_fold": True}
+    short_recipe["data"] |= features | {"leak": False, "steer": 0.0}
+    short_recipe["run"]["eval_rows"] = 0
+    short_recipe["stages"].insert(1, {"name": "probe", "task": "probe", "weight_decay": 0.1})
+    return short_recipe
 
 
 def test_rows_start_alike_are_kept_and_make_the_paper_s_tables(

@@ -17,49 +17,6 @@ from fakescan.cli.train import _stoppable
 from fakescan_trainer.ablations import ABLATIONS
 from fakescan_trainer.loading import load_config
 
-RECIPE = """
-[model]
-base = "{base}"
-name = "tiny"
-template = "chatml"
-views = ["square"]
-projector_pooling = 2
-lora = {{rank = 4, alpha = 8, dropout = 0.0}}
-[data]
-root = "{root}"
-validation = ["validation.json"]
-captions = ["captions.json"]
-steer = 1.0
-[mapper]
-locate = "target"
-[facl]
-queue = 4
-[run]
-out = "{out}"
-log_every = 1
-eval_rows = 4
-threads = 1
-[[stages]]
-name = "align"
-task = "caption"
-captions = 2
-steps = 1
-[[stages]]
-name = "joint"
-task = "joint"
-full = 1
-short = 2
-steps = 2
-"""
-
-
-@pytest.fixture
-def recipe_file(tiny_base: Path, mmfr: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "tiny.toml"
-    text = RECIPE.format(base=tiny_base.as_posix(), root=mmfr.as_posix(), out=(tmp_path / "run").as_posix())
-    path.write_text(text, "utf-8")
-    return path
-
 
 def test_a_dry_run_shows_text_ids_and_mask_and_writes_nothing(
     recipe_file: Path, capsys: pytest.CaptureFixture[str]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -21,25 +20,10 @@ from fakescan.errors import ConfigError
 from fakescan_trainer.facl import ForgeryAlignedContrast
 from fakescan_trainer.launch import SUFFIX, launch_file
 from fakescan_trainer.loop import train
-from tests.trainer.conftest import build
+from tests.trainer.conftest import as_toml, build
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LAUNCH = sorted((REPOSITORY / "trainer/fakescan_trainer/launch").glob(f"*{SUFFIX}"))
-
-
-def toml(table: dict[str, Any]) -> str:
-    """A recipe as TOML: its sections, then its stages."""
-    lines = []
-    for name, section in table.items():
-        for part in section if isinstance(section, list) else [section]:
-            lines.append(f"[[{name}]]" if isinstance(section, list) else f"[{name}]")
-            for key, value in part.items():
-                lines.append(f"{key} = {json.dumps(value) if not isinstance(value, dict) else inline(value)}")
-    return "\n".join(lines)
-
-
-def inline(table: dict[str, Any]) -> str:
-    return "{" + ", ".join(f"{key} = {json.dumps(value)}" for key, value in table.items()) + "}"
 
 
 def values(out: Path) -> dict[tuple[str, str], float]:
@@ -58,7 +42,7 @@ def test_two_processes_are_one_with_twice_the_accumulation(recipe: dict[str, Any
     for stage in recipe["stages"]:
         stage["accumulate"] = 2
     recipe["run"]["out"] = str(tmp_path / "two")
-    (tmp_path / "two.toml").write_text(toml(recipe), "utf-8")
+    (tmp_path / "two.toml").write_text(as_toml(recipe), "utf-8")
     launched = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "trainer")]),

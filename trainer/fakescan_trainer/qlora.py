@@ -18,6 +18,8 @@ from fakescan.model.build import LANGUAGE_LINEARS
 
 Quantised = Literal["8bit", "4bit"]
 _FIELD = "model.quantise"
+_DEVICES = ("cuda", "cpu")
+"""On the CPU they are slow: for trials."""
 _THRESHOLD = 6.0
 """From which magnitude on 8-bit layers multiply an input in float16 (LLM.int8's default)."""
 
@@ -30,11 +32,11 @@ def refuse_quantised(bits: str, device: torch.device) -> None:
         device: of the run.
 
     Raises:
-        ConfigError: there is no graphics card, or bitsandbytes is not installed.
+        ConfigError: such layers are not for this kind of device, or bitsandbytes is not installed.
     """
-    if device.type != "cuda":
+    if device.type not in _DEVICES:
         raise ConfigError(
-            [f"{_FIELD}: {bits} needs a graphics card, and this run is on {device.type}"],
+            [f"{_FIELD}: {bits} needs a graphics card or the CPU, and this run is on {device.type}"],
             f"{_FIELD}=none trains on a base in full precision",
         )
     if importlib.util.find_spec("bitsandbytes") is None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from fakescan.core.records import Evidence, EvidenceStatus, SourceFile, Strength
-from fakescan.evidence.containers import metadata_of
+from fakescan.evidence import shared
 from fakescan.evidence.generators import a1111, comfyui, labels, mochi, names, novelai, samsung, settings
 from fakescan.evidence.generators.mark import MAX_TEXT_CHARS, Mark, Text
 from fakescan.evidence.generators.texts import texts_of
 from fakescan.evidence.text import MAX_PROMPT_CHARS, cleaned
-from fakescan.evidence.xmp import readable_properties
 
 _IN_TEXTS: tuple[Callable[[Text], Iterator[Mark]], ...] = (
     a1111.find,
@@ -48,8 +47,8 @@ class GeneratorsReader:
             data: its bytes.
         """
         try:
-            metadata = metadata_of(data, file.media_type)
-            xmp, _ = readable_properties(metadata.xmp)
+            metadata = shared.metadata(file, data)
+            xmp, _ = shared.properties(file, data)
             found = list(evidence_of(self.name, marks_of(texts_of(metadata, xmp))))
             found += evidence_of(self.name, samsung.find(data))
             unread = [

@@ -224,7 +224,10 @@ const panel = (() => {
     const preview = over.firstChild;
     const about = h("figcaption", { class: "quiet" });
     made.append(about);
+    let told = false;
     const tell = () => {
+      if (told) return; // a picture that is complete at once may still announce that it was loaded
+      told = true;
       over.style.setProperty("--ratio", preview.naturalWidth / preview.naturalHeight);
       over.style.setProperty("--natural", `${preview.naturalWidth}px`);
       about.textContent = `A re-encoded preview, ${preview.naturalWidth} × ${preview.naturalHeight} pixels: traces of generation and of editing cannot be judged in it. Look at the file itself.`;
@@ -238,8 +241,9 @@ const panel = (() => {
       });
       made.append(toggle);
     };
-    if (preview.complete && preview.naturalWidth) requestAnimationFrame(tell);
-    preview.addEventListener("load", tell, { once: true });
+    const soon = () => requestAnimationFrame(tell); // when it stands in the page and has a width
+    if (preview.complete && preview.naturalWidth) soon();
+    preview.addEventListener("load", soon, { once: true });
     if (printed) preview.decode?.().then(tell, () => {});
     return made;
   };

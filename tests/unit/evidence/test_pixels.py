@@ -200,3 +200,18 @@ def test_damaged_and_other_files() -> None:
     assert read(plain("PNG")[:45])[0].status is EvidenceStatus.FAILED
     assert read(plain("GIF"), "image/gif")[0].status is EvidenceStatus.NOT_RUN
     assert read(stored(Image.new("P", (9, 9))))[0].status is EvidenceStatus.SILENT
+
+
+def test_the_picture_is_kept_for_others_only_where_all_of_it_was_decoded() -> None:
+    reader, data = PixelsReader(), plain("PNG")
+    reader.read(source(data, PNG), data)
+    assert reader.picture is not None
+    with Image.open(BytesIO(data)) as anew:
+        assert reader.picture.tobytes() == anew.tobytes()
+    cut = data[: len(data) * 2 // 3]
+    (found,) = reader.read(source(cut, PNG), cut)
+    assert found.status is EvidenceStatus.FAILED
+    assert reader.picture is None
+    soft = plain("JPEG")
+    reader.read(source(soft, JPEG), soft)
+    assert reader.picture is None

@@ -283,6 +283,40 @@ def test_a_draft_keeps_twice_what_the_views_need(
     assert sum(histogram[8:]) == 0
 
 
+def opened(data: bytes, kind: str) -> Image.Image:
+    found = Image.open(BytesIO(data), formats=[kind])
+    found.load()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("views", [None, VIEWS], ids=["whole", "views"])
+def test_a_picture_that_was_decoded_already_is_not_decoded_again(
+    kind: str, views: Views | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(gradient(300, 200), kind, exif=exif)
+    anew = decoded(data, views=views)
+    given = opened(data, kind)
+    monkeypatch.setattr(Image, "open", lambda *_args, **_options: pytest.fail("opened again"))
+    found = decoded(data, views=views, picture=given)
+    assert found.image.tobytes() == anew.image.tobytes()
+    assert replace(found, image=anew.image) == anew
+
+
+def test_a_picture_that_was_decoded_already_keeps_the_limits() -> None:
+    data = saved(gradient(800, 1000), "JPEG")
+    given = opened(data, "JPEG")
+    for limits in (Limits(draft=True), Limits(max_pixels=300_000)):
+        found = decoded(data, limits=limits, views=VIEWS, picture=given)
+        anew = decoded(data, limits=limits, views=VIEWS)
+        assert found.notes == anew.notes != ()
+        assert found.image.tobytes() == anew.image.tobytes()
+    large = saved(gradient(800, 1000))
+    assert failed(large, limits=Limits(max_pixels=300_000), picture=opened(large, "PNG")).code == "too-many-pixels"
+
+
 def test_a_draft_turns_the_picture_too() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -288,6 +288,20 @@ def test_no_process_outlives_the_program(picture: Path, tmp_path: Path, how: str
     wait_until(lambda: not is_running(number))
 
 
+def test_a_process_without_a_parent_ends_itself() -> None:
+    code = (
+        "import time; from fakescan.intake.child import ended_after\n"
+        "with ended_after(60): time.sleep(0.1)\n"
+        "with ended_after(0.3): pass\n"
+        "time.sleep(0.6); print('alive', flush=True)\n"
+        "with ended_after(0.3):\n"
+        "    while True: pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)
+    assert done.returncode != 0
+    assert done.stdout.split() == [b"alive"]
+
+
 def wait_until(holds: object, seconds_s: float = 20.0) -> None:
     end = time.monotonic() + seconds_s
     while not holds():  # type: ignore[operator]

@@ -22,6 +22,7 @@ from fakescan.intake.discover import Found
 from fakescan.intake.examine import Examined
 from fakescan.observer import Observer
 from fakescan.pipeline import FinishedRun, results, run_scan
+from fakescan.pipeline.shards import is_in_shard
 from fakescan.store.run_dir import load_scan
 from tests.support.looking import LookingEngine, ViewingEngine
 from tests.support.pictures import folder, png, png_that_is
@@ -392,6 +393,18 @@ def test_a_draft_is_refused_where_the_model_needs_all_pixels(tmp_path: Path, eng
     asked = options(large_jpegs(tmp_path / "in", 1), draft=True, run_dir=str(tmp_path / "run"))
     with pytest.raises(ModelError, match="full size"):
         run_scan(asked, lambda: engine)
+
+
+def test_a_draft_of_an_empty_part_needs_no_model(tmp_path: Path) -> None:
+    pictures = large_jpegs(tmp_path / "in", 1)
+    for shard in ("1/2", "2/2"):
+        asked = options(pictures, draft=True, reasoning="none", shard=shard)
+        if is_in_shard("0.jpg", shard):
+            with pytest.raises(AssertionError, match="no model"):
+                run_scan(asked, never)
+        else:
+            empty = run_scan(asked, never).scan
+            assert (empty.results, empty.model) == ((), None)
 
 
 def test_watchers_are_told_when_a_batch_was_told_whole(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from fakescan.reports.decided import Decided
 from fakescan.reports.escape import visible
 from fakescan.reports.html import HtmlRenderer
 from fakescan.reports.order import has_conflict, needs_attention
+from fakescan.reports.thumbs import thumbnail
 from fakescan.reports.view_image import anchor
 from fakescan.reports.words import label_key
 from fakescan.reports.write import write_report
@@ -408,6 +409,20 @@ def test_print_shows_what_needs_attention_and_an_open_image_alone(open_page: Ope
     assert printed.count() == 0
     assert opened.shown() == ["bridge.jpg"]
     assert opened.page.is_visible(".masthead .rows")
+
+
+def test_a_preview_has_one_button_for_its_full_size(
+    open_page: Open, press_scan: Scan, picture_bytes: Callable[..., bytes]
+) -> None:
+    large, small = (thumbnail(picture_bytes(width, width), 960) for width in (900, 200))
+    paths = [result.record.file.path for result in press_scan.results[:3]]
+    opened = open_page(press_scan, dict(zip(paths, (large, large, small), strict=True)))
+    for path, buttons in zip(paths, (1, 1, 0), strict=True):
+        go(opened, path)
+        wait_until(opened.page, "document.querySelector('.look figcaption').textContent !== ''")
+        opened.page.wait_for_timeout(200)
+        assert opened.page.locator(".zoom").count() == buttons
+    assert opened.complaints == []
 
 
 def test_on_paper_many_inconclusive_images_are_a_sheet_of_previews(open_page: Open, press_scan: Scan) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from threading import Barrier, Semaphore
 
 import pytest
-from PIL import Image, features
+from PIL import Image, ImageChops, features
 
 from fakescan.core.records import ImageResult, Label, Scan
 from fakescan.reports import thumbs
-from fakescan.reports.previews import Previews, Renamed
-from fakescan.reports.thumbs import data_address, data_addresses, make_thumbnails, thumbnail
+from fakescan.reports.previews import Previews, Recoded, Renamed
+from fakescan.reports.thumbs import as_jpeg, data_address, data_addresses, make_thumbnails, thumbnail
 
 MakeScan = Callable[..., Scan]
 MakeResult = Callable[..., ImageResult]
@@ -184,6 +184,18 @@ def test_previews_may_be_shown_under_other_names() -> None:
         renamed = Renamed(previews, {"b": "image-1", "a": "image-2", "gone": "image-3"})
         assert dict(renamed) == {"image-1": b"two", "image-2": b"one"}
         assert (len(renamed), "gone" in renamed) == (2, False)
+
+
+def test_paper_gets_jpegs_of_the_same_pictures(picture_bytes: Draw) -> None:
+    preview = thumbnail(picture_bytes(640, 480, "PNG"))
+    paper = Recoded({"a.png": preview, "b.png": as_jpeg(preview)}, as_jpeg)
+    assert list(paper) == ["a.png", "b.png"]
+    assert paper["a.png"][:3] == b"\xff\xd8\xff"
+    assert paper["a.png"] == paper["b.png"]
+    with Image.open(BytesIO(preview)) as before, Image.open(BytesIO(paper["a.png"])) as after:
+        assert after.size == before.size
+        difference = ImageChops.difference(before.convert("RGB"), after).convert("L")
+        assert max(level for level, count in enumerate(difference.histogram()) if count) < 40
 
 
 def test_only_jpeg_and_webp_of_bearable_size_are_embedded(picture_bytes: Draw) -> None:
