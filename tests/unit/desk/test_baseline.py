@@ -136,7 +136,7 @@ def test_a_large_baseline_is_not_read_through_for_every_file() -> None:
     scan = three()
     made = baselines.create(scan)
     large = Baseline(Counted(made.accepted), Counted(made.marked))  # type: ignore[arg-type]  # tuples that count
-    for result in scan.results * 50:
+    for result in [*scan.results] * 50:
         assert large.accepts(result, judge_of(scan)) is made.accepts(result, judge_of(scan))
         assert large.reopens(result, "another") is made.reopens(result, "another")
         assert large.lost(result) == made.lost(result)
