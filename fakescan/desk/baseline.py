@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fakescan.core.json_values import Node, ReportShapeError, valid_unicode, written_path
-from fakescan.core.provenance import AI_MARKS, BROKEN_SIGNATURE, SIGNATURE_READERS, Found, provenance_of
-from fakescan.core.records import Assessed, Evidence, EvidenceStatus, ImageResult, Label, Scan
+from fakescan.core.records import Assessed, ImageResult, Label, Scan
 from fakescan.core.schema import calibration_to_dict, parse_json
+from fakescan.desk.marks import marks_of
 from fakescan.errors import InputError
 from fakescan.reports.escape import visible
 from fakescan.store.atomic import write_atomically
 
 VERSION = 1
-CREDENTIALS = "content-credentials"
-"""Name of the mark "carries intact Content Credentials", beside the rows of the verdict table."""
 _FLAGGED = (Label.FAKE, Label.INCONCLUSIVE)
 _MAX_BYTES = 500_000_000
 _NO_BASELINE = "make one with `fakescan baseline create RUN -o FILE`"
@@ -56,7 +55,7 @@ class Marked:
     """Rows of the verdict table, and ``CREDENTIALS``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Baseline:
     """What was accepted and what was there."""
 
@@ -65,6 +64,19 @@ class Baseline:
     marked: tuple[Marked, ...] = ()
     """Ordered by path."""
 
+    @cached_property
+    def _judges(self) -> Mapping[tuple[str, Label], set[str]]:
+        """Who made the accepted findings, by digest and verdict: a large scan asks for each of its files."""
+        found: dict[tuple[str, Label], set[str]] = {}
+        for item in self.accepted:
+            found.setdefault((item.sha256, item.label), set()).add(item.judge)
+        return found
+
+    @cached_property
+    def _marks(self) -> Mapping[str, tuple[str, ...]]:
+        """The marks by path."""
+        return {item.path: item.marks for item in self.marked}
+
     def accepts(self, result: ImageResult, judge: str) -> bool:
         """Whether this very finding was accepted.
 
@@ -72,7 +84,7 @@ class Baseline:
             result: a result of the scan.
             judge: who said so, as ``judge_of`` tells.
         """
-        return any(item.judge == judge for item in self._earlier(result))
+        return judge in self._earlier(result)
 
     def reopens(self, result: ImageResult, judge: str) -> bool:
         """Whether this finding was accepted when another model or calibration made it.
@@ -89,15 +101,14 @@ class Baseline:
         Args:
             result: a result of the scan.
         """
-        had = {mark for item in self.marked if item.path == result.record.file.path for mark in item.marks}
-        return tuple(sorted(had - set(marks_of(result.evidence))))
+        had = self._marks.get(result.record.file.path, ())
+        return tuple(sorted(set(had) - set(marks_of(result.evidence)))) if had else ()
 
-    def _earlier(self, result: ImageResult) -> list[Accepted]:
-        """What was accepted for these bytes and this verdict, whoever made it."""
+    def _earlier(self, result: ImageResult) -> Set[str]:
+        """Who made the finding when these bytes were accepted with this verdict; nobody where they were not."""
         if not isinstance(result.outcome, Assessed) or not result.record.file.sha256:
-            return []
-        label = result.outcome.verdict.label
-        return [i for i in self.accepted if i.sha256 == result.record.file.sha256 and i.label is label]
+            return frozenset()
+        return self._judges.get((result.record.file.sha256, result.outcome.verdict.label), frozenset())
 
 
 def create(scan: Scan) -> Baseline:
@@ -164,30 +175,6 @@ def judge_of(scan: Scan) -> str:
         **{name: scan.options.get(name) for name in ("policy", "threshold", "score")},
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def marks_of(evidence: Iterable[Evidence]) -> tuple[str, ...]:
-    """The marks of origin that a file carries, sorted.
-
-    Args:
-        evidence: what its readers reported.
-    """
-    everything = tuple(evidence)
-    found = provenance_of(everything)
-    marks = {row.value for row in found.found if row in AI_MARKS or row is Found.TRUSTED_CAPTURE}
-    if has_credentials(everything):
-        marks.add(CREDENTIALS)
-    return tuple(sorted(marks))
-
-
-def has_credentials(evidence: Iterable[Evidence]) -> bool:
-    """Whether a file carries Content Credentials that are intact, whoever signed them.
-
-    Args:
-        evidence: what its readers reported.
-    """
-    fired = [i for i in evidence if i.reader in SIGNATURE_READERS and i.status is EvidenceStatus.FIRED]
-    return bool(fired) and not any(item.name == BROKEN_SIGNATURE for item in fired)
 
 
 def read(path: Path) -> Baseline:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from fakescan.core.provenance import SIGNATURE_READERS
 from fakescan.core.records import EvidenceStatus, Failure, ImageResult, Scan
-from fakescan.desk.baseline import CREDENTIALS, Baseline, has_credentials, judge_of
+from fakescan.desk.baseline import Baseline, judge_of
 from fakescan.desk.gate import Gate
+from fakescan.desk.marks import CREDENTIALS, has_credentials
 from fakescan.reports import places
 from fakescan.reports.judgement import Finding, FindingKind, Judgement, judge_plainly
 

@@ -218,11 +218,21 @@ class OpenAiEngine:
         address, headers = _plain_address(self._base_url + path)
         data = None if body is None else json.dumps(body).encode()
         asked = urllib.request.Request(address, data, {"Content-Type": "application/json", **headers})  # noqa: S310
-        with urllib.request.urlopen(asked, timeout=_TIMEOUT_S) as answer:  # noqa: S310 -- the scheme was checked
+        with _STAYING.open(asked, timeout=_TIMEOUT_S) as answer:
             content = json.loads(answer.read(_MAX_ANSWER_BYTES))
         if not isinstance(content, dict):
             raise ValueError("no JSON object")
         return content
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """The key and the pictures are for the server that was named, not for one that it names."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow nothing: the redirect is then a refusal."""
+
+
+_STAYING = urllib.request.build_opener(_NoRedirects)
 
 
 class _NoLogprobsError(ModelError):
@@ -274,6 +284,7 @@ def _pair(choice: Mapping[str, Any], index: int) -> LogitPair | None:
 
     Raises:
         _NoLogprobsError: when there are none at all.
+        _OneImageError: when they have another form.
     """
     logprobs = choice.get("logprobs")
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
@@ -283,10 +294,13 @@ def _pair(choice: Mapping[str, Any], index: int) -> LogitPair | None:
     found: dict[str, float] = {}
     values = []
     for item in likely:
-        value = float(item["logprob"])
+        try:
+            value, token = float(item["logprob"]), str(item["token"])
+        except (KeyError, TypeError, ValueError):
+            raise _OneImageError("server-failed", "the server's logprobs have another form than OpenAI's") from None
         values.append(value)
         # With the blank before it or without: how a tokenizer cuts differs, and the likelier form counts.
-        word = str(item["token"]).lstrip(" \u2581\u0120")
+        word = token.lstrip(" \u2581\u0120")
         found[word] = max(value, found.get(word, value))
     if "real" not in found and "fake" not in found:
         return None
@@ -309,6 +323,7 @@ def _refusal(status: int, *, about_image: bool) -> Exception:
         401: f"set {API_KEY_VARIABLE}",
         403: f"set {API_KEY_VARIABLE}",
         404: "check --base-url; it often ends in /v1",
+        **dict.fromkeys((301, 302, 303, 307, 308), "it leads to another address: give that with --base-url"),
     }
     return ModelError(
         f"the server refused the request (status {status})", hints.get(status, "look at the server's log")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from fakescan.core.records import Evidence, EvidenceStatus, Label, Scan, ScoreKind, Strength, Supports
 from fakescan.desk import baseline as baselines
-from fakescan.desk.baseline import CREDENTIALS, Accepted, Baseline, judge_of, marks_of
+from fakescan.desk.baseline import Accepted, Baseline, Marked, judge_of
+from fakescan.desk.marks import CREDENTIALS, marks_of
 from fakescan.errors import InputError
 from tests.unit.reports.conftest import CALIBRATION, build_result, build_scan
 
@@ -119,6 +121,26 @@ def test_lost_marks_are_told_by_path() -> None:
     assert made.lost(stripped) == ("claimed-ai",)
     assert made.lost(three().results[0]) == ()
     assert made.lost(build_result("elsewhere.jpg")) == ()
+
+
+def test_a_large_baseline_is_not_read_through_for_every_file() -> None:
+    class Counted(tuple[Accepted | Marked, ...]):
+        """Entries that count how often they were gone through."""
+
+        times = 0
+
+        def __iter__(self) -> Iterator[Accepted | Marked]:
+            Counted.times += 1
+            return super().__iter__()
+
+    scan = three()
+    made = baselines.create(scan)
+    large = Baseline(Counted(made.accepted), Counted(made.marked))  # type: ignore[arg-type]  # tuples that count
+    for result in [*scan.results] * 50:
+        assert large.accepts(result, judge_of(scan)) is made.accepts(result, judge_of(scan))
+        assert large.reopens(result, "another") is made.reopens(result, "another")
+        assert large.lost(result) == made.lost(result)
+    assert Counted.times <= 2
 
 
 def test_is_written_one_line_an_entry_and_read_back(tmp_path: Path, hostile_scan: Scan) -> None:

@@ -68,13 +68,13 @@ def test_large_pictures_are_decoded_one_at_a_time(
 
     def decode(data: bytes, max_px: int) -> bytes:
         with busy:
-            at_once[0] = max(at_once[0], 8 - busy._value)  # type: ignore[attr-defined]  # how many are inside
+            at_once[0] = max(at_once[0], 8 - busy._value)
             together.wait(timeout=20)
             time.sleep(0.05)  # long enough for another one to come in, where nothing keeps it out
         return data
 
     monkeypatch.setattr(thumbs, "thumbnail", decode)
-    monkeypatch.setattr(thumbs.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
     results = [on_disk(f"{number}.png", picture_bytes(20 + number, 20)) for number in range(4)]
     results = [replace(one, record=replace(one.record, width_px=side, height_px=side)) for one in results]
     with make_thumbnails(make_scan(results), root=tmp_path) as previews:
