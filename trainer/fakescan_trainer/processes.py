@@ -111,6 +111,9 @@ def whole_state(accelerator: Accelerator, network: ForensicNetwork, wrapped: Any
         network: what is trained.
         wrapped: what ``prepare`` made of it, or None outside of a stage.
     """
-    if wrapped is None or not is_sharded(accelerator):
-        return dict(network.state_dict())
-    return dict(accelerator.get_state_dict(wrapped))
+    from torch.distributed.tensor import DTensor
+
+    inside = wrapped is not None and is_sharded(accelerator)
+    state = accelerator.get_state_dict(wrapped) if inside else network.state_dict()
+    # FSDP2 leaves the network in pieces when its stage is over, and pieces cannot be saved.
+    return {name: value.full_tensor() if isinstance(value, DTensor) else value for name, value in state.items()}
