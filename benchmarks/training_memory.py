@@ -45,15 +45,15 @@ SETTINGS: dict[str, list[str]] = {
     ],
     "large batch": [
         POOLED, *STEPS, "model.lora.rank=16", "model.lora.dropout=0.0",
-        "stages.0.captions=8", "stages.1.full=2", "stages.1.short=16",
+        "stages.0.captions=8", "stages.1.full=3", "stages.1.short=10",
     ],
     "short rows alone": [
-        POOLED, *STEPS, "model.lora.rank=16", "model.lora.dropout=0.0", "stages.1.full=0", "stages.1.short=12",
+        POOLED, *STEPS, "model.lora.rank=16", "model.lora.dropout=0.0", "stages.1.full=0", "stages.1.short=8",
     ],
     "rank 64": [*FULL_ALONE, "model.lora.rank=64", "model.lora.alpha=128", "model.lora.dropout=0.0", "stages.1.full=2"],
     "projector alone": [*FULL_ALONE, "model.train=['projector']", "stages.1.full=2"],
-    "dropout": [*FULL_ALONE, "model.lora.dropout=0.1", "stages.1.full=3"],
-    "index looked for": [*FULL_ALONE, "mapper.locate=predicted", "stages.1.full=3"],
+    "dropout": [*FULL_ALONE, "model.lora.dropout=0.1", "stages.1.full=2"],
+    "index looked for": [*FULL_ALONE, "mapper.locate=predicted", "stages.1.full=2"],
     "checkpointing": [*FULL_ALONE, "run.gradient_checkpointing=true", "stages.1.full=4"],
     "checkpointing, 1 row": [*FULL_ALONE, "run.gradient_checkpointing=true", "stages.1.full=1"],
 }  # fmt: skip

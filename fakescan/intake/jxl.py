@@ -5,11 +5,13 @@ ISO/IEC 18181-1 (codestream: signature, SizeHeader) and 18181-2 (container: boxe
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFile
+
+if TYPE_CHECKING:  # workers load NumPy only where a file needs it
+    import numpy as np
+    from numpy.typing import NDArray
 
 FORMAT = "JXL"
 """Pillow's name of the decoder, once it is registered."""
@@ -120,7 +122,7 @@ class JxlImage(ImageFile.ImageFile):
                 pixels = jpegxl_decode(self._data, index=0, numthreads=1)
             except JpegxlError as fault:
                 raise OSError("damaged data of JPEG XL") from fault
-            self.deep = pixels.dtype != np.uint8
+            self.deep = pixels.dtype.itemsize > 1
             picture = Image.fromarray(_eight_bits(pixels))
             self._data, self._mode, self._size, self.im = None, picture.mode, picture.size, picture.im
         return super().load()
@@ -128,6 +130,8 @@ class JxlImage(ImageFile.ImageFile):
 
 def _eight_bits(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
     """(H, W) or (H, W, C) with C from 2 to 4; samples of 16 bits and in floating point (0 to 1) are scaled."""
+    import numpy as np
+
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)):
         raise OSError("unsupported channels of JPEG XL")
     if pixels.dtype == np.uint8:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,14 @@ from fakescan.model.build import load_base
 from fakescan.model.checkpoints.ours import load_checkpoint
 from fakescan_trainer import loading, qlora
 from fakescan_trainer.config import TrainConfig
-from fakescan_trainer.loop import Trainer
+from fakescan_trainer.loop import Trainer, train
+from fakescan_trainer.watch import TrainObserver
 from tests.trainer.conftest import build
 
 
-def test_without_a_graphics_card_it_is_refused(recipe: dict[str, Any]) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("there is one")
-    recipe["model"]["quantise"] = "4bit"
-    with pytest.raises(ConfigError, match="graphics card"):
-        Trainer(build(recipe))
+def test_another_device_is_refused() -> None:
+    with pytest.raises(ConfigError, match="graphics card or the CPU"):
+        qlora.refuse_quantised("4bit", torch.device("mps"))
 
 
 def test_without_bitsandbytes_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,26 +38,53 @@ def test_without_adapters_it_makes_no_sense(recipe: dict[str, Any]) -> None:
     assert any("model.quantise" in fault for fault in loading.contradictions(config))
 
 
+@pytest.mark.parametrize(
+    ("bits", "kind", "stored"), [("4bit", "Linear4bit", "uint8"), ("8bit", "Linear8bitLt", "int8")]
+)
 @pytest.mark.filterwarnings("ignore")
-def test_a_base_in_four_bits_trains_and_its_adapters_fit_the_whole_one(
-    recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_a_quantised_base_trains_like_the_whole_one_and_its_adapters_fit_that(
+    recipe: dict[str, Any], tmp_path: Path, bits: str, kind: str, stored: str
 ) -> None:
-    """bitsandbytes has 4-bit layers for CPUs as well, slow ones: enough to see that everything fits together."""
+    """bitsandbytes has such layers for CPUs as well, slow ones: enough to see that everything fits together."""
     bitsandbytes = pytest.importorskip("bitsandbytes")
-    monkeypatch.setattr(qlora, "refuse_quantised", lambda bits, device: None)
-    recipe["model"]["quantise"] = "4bit"
-    recipe["stages"] = [{"name": "joint", "task": "joint", "full": 2, "short": 2, "steps": 6, "lr": 1e-2}]
+    recipe["model"]["lora"]["dropout"] = 0.0
+    recipe["run"] |= {"eval_every": 2, "save_every": 0}  # looked at between steps, and trained on after that
+    recipe["stages"] = [{"name": "joint", "task": "joint", "full": 2, "short": 2, "steps": 4, "lr": 1e-3}]
+    whole = train(build(recipe))
+    recipe["model"]["quantise"] = bits
+    recipe["run"]["out"] = str(tmp_path / bits)
     trainer = Trainer(build(recipe))
-    layers = [m for m in trainer.network.modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]
+    layer = getattr(bitsandbytes.nn, kind)
+    layers = [module for module in trainer.network.modules() if isinstance(module, layer)]
     assert len(layers) == 2 * 7
-    assert all(layer.weight.dtype == torch.uint8 for layer in layers)
-    assert not any(
-        isinstance(m, bitsandbytes.nn.Linear4bit) for m in trainer.network.llava.model.vision_tower.modules()
-    )
+    assert all(module.weight.dtype == getattr(torch, stored) for module in layers)
+    assert not any(isinstance(module, layer) for module in trainer.network.llava.model.vision_tower.modules())
     report = trainer.run()
-    assert np.isfinite(report.losses).all()
-    assert report.losses[-1] < report.losses[0]
-    loaded = load_checkpoint(report.folder)
+    np.testing.assert_allclose(report.losses, whole.losses, rtol=0.05)
+    assert report.losses != whole.losses
     plain = load_base(recipe["model"]["base"], projector_pooling=2)
     name = "model.language_model.layers.0.self_attn.q_proj.weight"
-    assert loaded.llava.state_dict()[name].shape == plain.state_dict()[name].shape
+    adapted = load_checkpoint(report.folder).llava.state_dict()[name]
+    assert adapted.shape == plain.state_dict()[name].shape
+    assert not torch.equal(adapted, plain.state_dict()[name])
+
+
+@pytest.mark.parametrize("bits", ["4bit", "8bit"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_quantised_run_goes_on_where_it_stopped(recipe: dict[str, Any], tmp_path: Path, bits: str) -> None:
+    pytest.importorskip("bitsandbytes")
+    recipe["model"] |= {"quantise": bits}
+    recipe["model"]["lora"]["dropout"] = 0.0
+    recipe["run"]["gradient_checkpointing"] = True
+    recipe["stages"] = [{"name": "joint", "task": "joint", "full": 2, "short": 2, "steps": 4, "lr": 1e-3}]
+    whole = train(build(recipe))
+    recipe["run"] |= {"out": str(tmp_path / "parts"), "save_every": 1}
+
+    class Stopping(TrainObserver):
+        def stop_wanted(self) -> bool:
+            return True
+
+    with pytest.raises(KeyboardInterrupt):
+        train(build(recipe), watch=Stopping())
+    rest = train(build(recipe), resume=True)
+    np.testing.assert_allclose(rest.losses, whole.losses[1:], rtol=1e-5)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import LlavaForConditionalGeneration
 
 from fakescan.model.projector import visual_tokens_of
@@ -137,12 +138,12 @@ def _of_head(config: TrainConfig, batch: MicroBatch) -> float:
 def _of_projector(
     config: TrainConfig, modules: Sequence[str], model: LlavaForConditionalGeneration, rows: int
 ) -> float:
-    """Its input, and what goes into its activation and comes out, of every visual token."""
+    """What goes into its linear layers and comes out, but for the last one; of v2's fusion the larger part."""
     if "projector" not in modules:
         return 0.0
-    projector: Any = model.model.multi_modal_projector
-    token = float(projector.linear_1.in_features + 2 * projector.linear_1.out_features)
-    return rows * len(config.model.views) * visual_tokens_of(model.config) * token
+    linears = [module for module in model.model.multi_modal_projector.modules() if isinstance(module, nn.Linear)]
+    token = sum(linear.in_features + linear.out_features for linear in linears) - linears[-1].out_features
+    return float(rows * len(config.model.views) * visual_tokens_of(model.config) * token)
 
 
 def _tower_tokens(model: LlavaForConditionalGeneration) -> int:

@@ -48,7 +48,7 @@ class ModelConfig:
     lora: LoraConfig = field(default_factory=LoraConfig)
     """Adapters."""
     quantise: Literal["none", "8bit", "4bit"] = "none"
-    """Bits of the frozen language model's linear layers (QLoRA); needs a graphics card and the extra ``qlora``."""
+    """Bits of the frozen language model's linear layers (QLoRA); needs the extra ``qlora``, and is slow on the CPU."""
 
 
 @dataclass(frozen=True)

@@ -80,15 +80,18 @@ def quantise_language(llava: LlavaForConditionalGeneration, bits: str, precision
 def _layer(layers: Any, linear: nn.Linear, bits: str, compute: torch.dtype) -> nn.Module:
     shape, biased = (linear.in_features, linear.out_features), linear.bias is not None
     weight = linear.weight.data
-    made: nn.Module
+    made: Any
     if bits == "4bit":
         made = layers.Linear4bit(*shape, bias=biased, compute_dtype=compute, compress_statistics=True, quant_type="nf4")
         made.weight = layers.Params4bit(
             weight, requires_grad=False, compress_statistics=True, quant_type="nf4", module=made
         )
+        # On CPUs with bfloat16 an evaluated layer repacks its numbers for good, and gives no gradient after that.
+        made.support_avx512bf16_for_cpu = False
     else:
         made = layers.Linear8bitLt(*shape, bias=biased, has_fp16_weights=False, threshold=_THRESHOLD)
         made.weight = layers.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
     if linear.bias is not None:
         made.bias = linear.bias
-    return made
+    layer: nn.Module = made
+    return layer
