@@ -133,7 +133,7 @@ def download(
     revision: Annotated[str | None, typer.Option(metavar="REV", help="Branch, tag or commit.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Fetch a model from the hub, or go on with it. Uses the network; no scan ever does.
+    """Fetch a model from the hub, or go on with it. Uses the network; no scan fetches a model.
 
     Example: [bold]fakescan model download llava-hf/llava-1.5-7b-hf[/bold]
     """

@@ -53,7 +53,7 @@ def show(where: Where = None, debug: Debug = False) -> None:
 
 @app.command()
 def update(source: From = OFFICIAL, debug: Debug = False) -> None:
-    """Download the official trust list of C2PA. Uses the network; no scan ever does.
+    """Download the official trust list of C2PA. Uses the network; no scan fetches it.
 
     Example: [bold]fakescan trust update[/bold]
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -86,7 +87,9 @@ def own_label(result: ImageResult, calibrations: Mapping[ScoreKind, Calibration]
     if not isinstance(outcome, Assessed) or outcome.scores.before_reasoning is None:
         return None
     calibration = calibrations.get(ScoreKind.BEFORE) or uncalibrated()
-    if outcome.scores.used is ScoreKind.BEFORE and outcome.verdict.threshold != calibration.threshold:
+    decided = calibrations.get(outcome.scores.used) or uncalibrated()
+    # A threshold of the user's own is told by the score that decided, and holds for both.
+    if not math.isclose(outcome.verdict.threshold, decided.threshold, abs_tol=1e-6):
         calibration = with_threshold(calibration, outcome.verdict.threshold)
     return side(outcome.scores.before_reasoning, calibration)
 

@@ -107,3 +107,23 @@ def test_importing_leaves_torch_unloaded(module: str, repository: Path) -> None:
     assert done.stderr == ""
     assert "torch" not in done.stdout
     assert "transformers" not in done.stdout
+
+
+def test_the_questions_name_everything_that_uses_the_network(repository: Path) -> None:
+    text = (repository / "docs" / "faq.md").read_text(encoding="utf-8")
+    answer = text.partition("## Does anything leave my computer?")[2].partition("\n## ")[0]
+    says_so = {
+        name.removeprefix("fakescan ")
+        for name, command in all_commands()
+        if re.search(r"[Uu]ses the network|are sent|is sent|Sends? ", f"{command.help} {options_in_words(command)}")
+    }
+    assert {"scan", "trust update", "model download", "model push", "bundle"} <= says_so
+    for name in says_so - {"scan"}:
+        assert f"`{name}" in answer, name
+    for way in ("s3://", "--engine openai", "--engine ray"):
+        assert way in answer
+
+
+def options_in_words(command: Any) -> str:
+    """The help of every option of a command."""
+    return " ".join(getattr(parameter, "help", None) or "" for parameter in command.params)

@@ -254,13 +254,18 @@ const panel = (() => {
     const note = h("textarea", { id: "note", rows: "3", maxlength: "4000", spellcheck: "true" }, now.note);
     seen.addEventListener("change", () => keep(image, { seen: seen.checked }));
     note.addEventListener("input", () => keep(image, { note: note.value }));
+    // A report of one image has no list with a button above it.
+    const alone = root.classList.contains("single") && h("button", { type: "button", id: "save-note" }, "Save notes");
+    if (alone) alone.addEventListener("click", saveNotes);
+    const where = alone ? "“Save notes” writes" : "“Save notes” above the list writes";
     return part(
       "Your notes",
       h("p", { class: "mine" }, h("label", null, seen, " looked at ", h("kbd", null, "space"))),
       h("p", { class: "mine" }, h("label", { for: "note" }, "Note ", h("kbd", null, "n")), note),
+      alone && h("p", { class: "mine" }, alone),
       quiet(
         notes.kept
-          ? "Kept in this browser only, and never part of the record; “Save notes” above the list writes them to a file."
+          ? `Kept in this browser only, and never part of the record; ${where} them to a file.`
           : "This browser keeps nothing for this page: save your notes to a file before you close it.",
       ),
     );

@@ -351,6 +351,20 @@ def test_one_image_is_open_from_the_start(
     assert opened.complaints == []
 
 
+def test_the_note_on_a_single_image_can_be_saved(
+    open_page: Open, make_result: Callable[..., ImageResult], make_scan: Callable[..., Scan], tmp_path: Path
+) -> None:
+    opened = open_page(make_scan([make_result("only.jpg", Label.FAKE, 0.9)]))
+    opened.press("n")
+    opened.page.keyboard.type("seen before")
+    with opened.page.expect_download() as download:
+        opened.page.click("#save-note")
+    download.value.save_as(tmp_path / "notes.json")
+    [saved] = json.loads((tmp_path / "notes.json").read_text("utf-8"))["notes"]
+    assert (saved["path"], saved["note"]) == ("only.jpg", "seen before")
+    assert opened.complaints == []
+
+
 def test_dark_and_narrow(open_page: Open, press_scan: Scan) -> None:
     narrow = {"width": 360, "height": 800}
     opened = open_page(press_scan, color_scheme="dark", viewport=narrow)

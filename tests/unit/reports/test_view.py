@@ -21,6 +21,7 @@ from fakescan.core.records import (
 )
 from fakescan.reports.order import by_attention, needs_attention
 from fakescan.reports.view import MAX_CARDS, build_page
+from fakescan.reports.view_checks import own_label
 from fakescan.reports.view_image import anchor, image_view
 from tests.support.builders import CALIBRATION
 
@@ -123,6 +124,19 @@ def test_the_prompt_is_told_apart_from_its_settings(make_result: MakeResult) -> 
     assert prompt("generation settings", '{"prompt": "a cat"}') == ""
     assert prompt("Software", "a cat") == ""
     assert prompt("generation parameters", "a cat", Supports.NONE) == ""
+
+
+@pytest.mark.parametrize("used", ScoreKind)
+@pytest.mark.parametrize(("threshold", "label"), [(0.2, Label.FAKE), (None, Label.REAL)])
+def test_other_encodings_are_held_against_the_users_threshold_whichever_score_decides(
+    make_result: MakeResult, used: ScoreKind, threshold: float | None, label: Label
+) -> None:
+    result = make_result("a.jpg", Label.FAKE, 0.9)
+    assert isinstance(result.outcome, Assessed)
+    scores = replace(result.outcome.scores, before_reasoning=0.3, after_reasoning=0.9, used=used)
+    verdict = replace(result.outcome.verdict, threshold=CALIBRATION.threshold if threshold is None else threshold)
+    result = replace(result, outcome=replace(result.outcome, scores=scores, verdict=verdict))
+    assert own_label(result, dict.fromkeys(ScoreKind, CALIBRATION)) is label
 
 
 @pytest.mark.parametrize("mark", ["workflow", "generation settings"])
