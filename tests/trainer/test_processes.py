@@ -156,3 +156,35 @@ def test_a_model_in_pieces_is_trained_in_one_stage(recipe: dict[str, Any], monke
         processes.make_accelerator(build(recipe))
     recipe["stages"] = recipe["stages"][1:]
     processes.make_accelerator(build(recipe))
+
+
+PIECES = """
+import sys
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+from torch.distributed import destroy_process_group, init_process_group
+from torch.distributed.fsdp import fully_shard
+from fakescan_trainer.processes import whole_state
+
+init_process_group("gloo", init_method="file://" + sys.argv[1], rank=0, world_size=1)
+network = torch.nn.Linear(3, 2)
+expected = {name: value.clone() for name, value in network.state_dict().items()}
+fully_shard(network)
+network(torch.ones(1, 3)).sum().backward()
+assert type(network.weight).__name__ == "DTensor" or type(network.weight.data).__name__ == "DTensor"
+save_file(whole_state(Accelerator(cpu=True), network, None), sys.argv[2])
+saved = load_file(sys.argv[2])
+assert saved.keys() == expected.keys()
+assert all(torch.equal(saved[name], value) for name, value in expected.items())
+destroy_process_group()
+"""
+
+
+def test_what_fsdp_leaves_in_pieces_is_saved_whole(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "trainer")])}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PIECES, str(tmp_path / "store"), str(tmp_path / "a.safetensors")],
+        env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
