@@ -20,7 +20,10 @@ from fakescan.errors import FakescanError
 from fakescan.store.places import runs_folder
 from fakescan.version import __version__
 
-_NEEDED = ("torch", "transformers", "tokenizers", "safetensors", "PIL", "exifread", "jinja2", "rich")
+_NEEDED = (
+    "torch", "transformers", "tokenizers", "safetensors", "accelerate", "peft", "huggingface_hub", "PIL", "exifread",
+    "numpy", "jinja2", "rich", "typer", "psutil", "pathspec", "httpx2",
+)  # fmt: skip
 _DISTRIBUTIONS = {"PIL": "pillow"}
 _ROOM_BYTES = 500 * 1024**2
 _OLDEST_PYTHON = (3, 11)

@@ -16,7 +16,7 @@ from fakescan.core.records import Assessed, Evidence, EvidenceStatus, Failure, I
 from fakescan.core.schema import calibration_to_dict
 from fakescan.reports.words import label_key
 
-_OPTIONS = ("policy", "threshold", "score", "reasoning", "decode", "seed", "stability", "draft")
+_OPTIONS = ("policy", "threshold", "score", "reasoning", "decode", "seed", "stability", "audit", "draft", "trust_list")
 """Options that can change a verdict."""
 _HOW = ("dtype", "device", "engine")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -72,3 +74,9 @@ def test_a_package_that_is_missing_or_broken(monkeypatch: pytest.MonkeyPatch) ->
     [finding] = doctor._packages()
     assert finding.state == "bad"
     assert "not installed" in finding.text
+
+
+def test_every_package_that_is_needed_is_looked_for() -> None:
+    text = (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text("utf-8")
+    needed = {re.split(r"[^A-Za-z0-9-]", line)[0] for line in tomllib.loads(text)["project"]["dependencies"]}
+    assert {doctor._DISTRIBUTIONS.get(name, name).replace("_", "-") for name in doctor._NEEDED} == needed

@@ -33,7 +33,7 @@ def test_a_changed_verdict_says_what_changed_around_it() -> None:
         one(label=Label.FAKE, p_fake=0.91),
         model=replace(before.model, weights_sha256="f" * 64, name="nano-2"),
         calibration={ScoreKind.BEFORE: replace(CALIBRATION, bias=1)},
-        options={**before.options, "policy": "strict"},
+        options={**before.options, "policy": "strict", "trust_list": "ours.pem"},
         tool_version="0.2.0",
     )
     change = only(compare(before, after))
@@ -44,6 +44,7 @@ def test_a_changed_verdict_says_what_changed_around_it() -> None:
         "model: fakescan-nano-1 (9b1d9b1d9b1d) became nano-2 (ffffffffffff)",
         "the calibration changed",
         "option policy: balanced became strict",
+        "option trust_list: None became ours.pem",
         "fakescan: 0.1.0 became 0.2.0",
     ):
         assert part in reasons
