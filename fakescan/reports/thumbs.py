@@ -21,6 +21,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from fakescan.core.records import Assessed, ImageResult, Scan
+from fakescan.intake.identify import HEAD_BYTES, identify
 from fakescan.reports.order import by_attention
 from fakescan.reports.previews import Previews
 
@@ -42,7 +43,7 @@ _MANY_PIXELS = 16_000_000
 """Pictures with more are decoded one after the other: four of the largest at once would take four gigabytes."""
 _ONE_AT_A_TIME = Lock()
 _MAX_EMBEDDED_BYTES = 256 * 1024
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JXL")
 _QUALITY = 72
 _PAPER_QUALITY = 85
 
@@ -88,6 +89,7 @@ def thumbnail(data: bytes, max_px: int = MAX_PX) -> bytes:
     from PIL import Image, ImageOps, features
 
     Image.init()
+    identify(data[:HEAD_BYTES])  # which loads the decoder of an extra, where the picture needs it
     # A Pillow that was built without one of them would raise on its name.
     known = [name for name in _FORMATS if name in Image.OPEN]
     with Image.open(BytesIO(data), formats=known) as opened:

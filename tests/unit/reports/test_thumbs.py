@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from threading import Barrier, Semaphore
 
+import numpy as np
 import pytest
 from PIL import Image, ImageChops, features
 
@@ -91,6 +92,16 @@ def test_what_is_no_picture_raises_as_documented(data: bytes) -> None:
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
 def test_avif_is_read(picture_bytes: Draw) -> None:
     assert _opened(thumbnail(picture_bytes(640, 480, "AVIF"))).size == (320, 240)
+
+
+def test_pictures_of_the_extras_have_previews(picture_bytes: Draw) -> None:
+    heif, codecs = pytest.importorskip("pillow_heif"), pytest.importorskip("imagecodecs")
+    with Image.open(BytesIO(picture_bytes(640, 480, "PNG"))) as picture:
+        out = BytesIO()
+        heif.from_pillow(picture.convert("RGB")).save(out)
+        jxl = codecs.jpegxl_encode(np.asarray(picture.convert("RGB")))
+    for data in (out.getvalue(), jxl):
+        assert _opened(thumbnail(data)).size == (320, 240)
 
 
 def test_orientation_is_applied_and_no_metadata_is_left(picture_bytes: Draw) -> None:
