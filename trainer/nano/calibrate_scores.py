@@ -3,6 +3,7 @@
     fakescan scan --files-from LIST --policy model --reasoning none -o BEFORE.json
     fakescan scan --files-from LIST --policy model --score after -o AFTER.json
     python trainer/nano/calibrate_scores.py MODEL MMFR BEFORE.json AFTER.json
+    python trainer/nano/calibrate_scores.py MODEL MMFR AFTER.json --score after     # the other stays as ship.py fitted it
 
 LIST names images of `MMFR/validation.json`: whole training sources that were held out. With `--score after` nothing
 steers the text, so the score is that of the paper: read off after the model's own reasoning. A score that a scan holds
@@ -70,10 +71,11 @@ def main() -> None:
     for name in ("model", "mmfr"):
         parser.add_argument(name, type=Path)
     parser.add_argument("scans", type=Path, nargs="+")
+    parser.add_argument("--score", type=ScoreKind, nargs="+", default=list(ScoreKind), help="only these: before, after")
     args = parser.parse_args()
     info, known = read_info(args.model), held_out(args.mmfr)
     records = dict(info.calibration)
-    for kind in ScoreKind:
+    for kind in args.score:
         found = (record for scan in args.scans if (record := calibrated(scan, known, kind)))
         if record := next(found, None):
             records[kind] = record

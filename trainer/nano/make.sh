@@ -27,5 +27,5 @@ python "$here/ship.py" "$run/checkpoint" "$work/base" "$work/mmfr" "$out" --feat
 python "$here/held_out.py" "$work/mmfr" "${TEXTS:-140}" >"$work/held_out.txt"
 python -m fakescan scan --files-from "$work/held_out.txt" --model "$out" --policy model --score after --fail-on never \
   --run-dir "$work/scans/after" --resume -o "$work/after.json"
-python "$here/calibrate_scores.py" "$out" "$work/mmfr" "$work/after.json"
+python "$here/calibrate_scores.py" "$out" "$work/mmfr" "$work/after.json" --score after
 python -m fakescan model verify "$out"
