@@ -3,7 +3,7 @@
     fakescan scan --files-from LIST --policy model --reasoning none -o BEFORE.json
     fakescan scan --files-from LIST --policy model --score after -o AFTER.json
     python trainer/nano/calibrate_scores.py MODEL MMFR BEFORE.json AFTER.json
-    python trainer/nano/calibrate_scores.py MODEL MMFR AFTER.json --score after     # the other stays as ship.py fitted it
+    python trainer/nano/calibrate_scores.py MODEL MMFR AFTER.json --score after    # the other stays as it is
 
 LIST names images of `MMFR/validation.json`: whole training sources that were held out. With `--score after` nothing
 steers the text, so the score is that of the paper: read off after the model's own reasoning. A score that a scan holds
