@@ -61,7 +61,7 @@ def small_files() -> list[bytes]:
     if jxl_is_there():
         from imagecodecs import jpegxl_encode
 
-        files.append(jpegxl_encode(np.asarray(image), usecontainer=True))
+        files.append(bytes(jpegxl_encode(np.asarray(image), usecontainer=True)))
     return files
 
 
