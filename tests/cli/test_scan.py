@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -190,10 +189,8 @@ def test_a_real_signal_ends_with_130_and_a_report(tmp_path: Path, repository: Pa
             if line.startswith("batch 2"):
                 break
         process.send_signal(number)
-        started = time.monotonic()
         err = process.stderr.read()
         assert process.wait(30) == 130, err
-    assert time.monotonic() - started < 15
     assert "Traceback" not in err
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["scan"]["interrupted"] is True
