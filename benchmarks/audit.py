@@ -1,6 +1,8 @@
 """How faithful the model's explanations are: the audit (``scan --audit``) over labelled pictures.
 
-    python benchmarks/audit.py DATA [--per-label N] [--model DIR] [--json FILE]     (Ctrl-C: tables of what is done)
+    python benchmarks/audit.py DATA [--per-label N] [--model DIR] [--json FILE]
+
+Ctrl-C ends with the tables of what is done; FILE is written anew after every picture.
 
 DATA is a folder with folders ``real`` and ``fake`` anywhere below it. Three tables: the share of each mark among the
 sentences, by label; the parts of the picture that a sentence depends on against as many others drawn by lot, both
@@ -19,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -68,22 +71,27 @@ def main() -> None:
     try:
         for picture in audited(engine, chosen(given.data, given.per_label)):
             pictures.append(picture)
+            if given.json:
+                figures = figures_of(pictures, time.perf_counter() - started)
+                given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     except KeyboardInterrupt:
         print("stopped: the tables are about what was done until then")
-    figures = {**summary(pictures), "seconds_a_picture": (time.perf_counter() - started) / max(1, len(pictures))}
-    print(table(figures))
-    if given.json:
-        given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    print(table(figures_of(pictures, time.perf_counter() - started)))
+
+
+def figures_of(pictures: Sequence[Picture], seconds: float) -> dict[str, Any]:
+    """What is written and printed after so many seconds."""
+    return {**summary(pictures), "seconds_a_picture": seconds / max(1, len(pictures))}
 
 
 def chosen(data: Path, per_label: int) -> list[tuple[str, Path]]:
-    """Pictures by label, drawn by the digest of their path, so that a smaller draw is part of a larger one."""
-    found = []
+    """Pictures with their labels in turn, drawn by the digest of their path: a smaller draw is part of a larger one."""
+    drawn = []
     for label in ("fake", "real"):
         own = [path for path in sorted(data.rglob("*")) if path.suffix.lower() in SUFFIXES and label in path.parts]
         own.sort(key=lambda path: hashlib.sha256(path.relative_to(data).as_posix().encode()).digest())
-        found += [(label, path) for path in own[:per_label]]
-    return found
+        drawn.append([(label, path) for path in own[:per_label]])
+    return [one for turn in zip_longest(*drawn) for one in turn if one is not None]
 
 
 def audited(engine: Engine, files: Sequence[tuple[str, Path]]) -> Iterable[Picture]:

@@ -58,6 +58,7 @@ def main() -> None:
     told: dict[str, Any] = {"model": args.model, "device": str(placement.device), "dtype": placement.dtype_name}
     if placement.device.type == "cuda":
         told["device"] = torch.cuda.get_device_name(placement.device)
+        told["weights_gib"] = round(torch.cuda.memory_allocated(placement.device) / 2**30, 2)
     told["torch"] = torch.__version__
     engine.infer(pictures(args.pictures, 1))  # libraries set themselves up
     for size in map(int, args.sizes.split(",")):

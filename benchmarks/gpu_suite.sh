@@ -1,6 +1,7 @@
 #!/bin/sh
 # The engine on a GPU: LLaVA-1.5-13b shapes with random weights in bfloat16, then the embedded model.
-#   benchmarks/gpu_suite.sh          needs a CUDA device of 80 GB, torch, transformers, peft, accelerate, Pillow, psutil
+#   benchmarks/gpu_suite.sh          needs a CUDA device of 80 GB, torch, transformers, peft, accelerate, Pillow, psutil;
+#                                    for quantised weights bitsandbytes and torchao
 #   benchmarks/gpu_suite.sh --dry    the same steps on the CPU with a tiny model, to see that they run
 # Nothing is fetched and nothing needs to be installed: fakescan is run from this checkout. Each part ends with a line
 # of JSON on standard output. Goals on one H100: triage 30 images/s, full text 6 images/s at batch 48.
@@ -15,4 +16,9 @@ if [ "${1:-}" = "--dry" ]; then
 fi
 # Batch 1 is slow and needs no second round; a size that is not begun in time is left out rather than the rest lost.
 "$PYTHON" benchmarks/engine_sizes.py --model llava-13b --device cuda --dtype bfloat16 --sizes 1,16,48 --most-seconds 300
+# Quantised weights, where bitsandbytes and torchao are installed.
+for format in int8 int4 fp8; do
+    "$PYTHON" benchmarks/engine_sizes.py --model llava-13b --device cuda --dtype "$format" --sizes 1,48 --most-seconds 60 ||
+        echo "$format: left out" >&2
+done
 "$PYTHON" benchmarks/engine_sizes.py --model nano --device cuda --dtype bfloat16 --sizes 1,16,48 --most-seconds 120

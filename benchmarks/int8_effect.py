@@ -1,6 +1,6 @@
-"""What int8 does to P(fake): the first score of the same pictures with both formats.
+"""What int8 (or int4, fp8) does to P(fake): the first score of the same pictures with both formats.
 
-    python benchmarks/int8_effect.py FOLDER [--images 100] [--model nano]
+    python benchmarks/int8_effect.py FOLDER [--images 100] [--model nano] [--dtype int8]
 
 Every n-th picture below the folder is taken, so that all sources have their part. The last line is one JSON object.
 """
@@ -45,16 +45,18 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--model", default=None)
+    parser.add_argument("--dtype", default="int8")
     args = parser.parse_args()
     every = sorted(path for path in args.folder.rglob("*") if path.is_file())
     paths = every[:: max(1, len(every) // args.images)][: args.images]
     folder = engines.model_folder(args.model)
     exact, record = scores(folder, "float32", paths)
-    coarse, _ = scores(folder, "int8", paths)
+    coarse, _ = scores(folder, args.dtype, paths)
     one, two = ([probability(pair, record) or 0.0 for pair in pairs] for pairs in (exact, coarse))
     differences = [abs(a - b) for a, b in zip(one, two, strict=True)]
     labels: list[tuple[Label, Label]] = [(side(a, record), side(b, record)) for a, b in zip(one, two, strict=True)]
     told: dict[str, Any] = {
+        "dtype": args.dtype,
         "images": len(paths),
         "max_dp": round(max(differences), 6),
         "mean_dp": round(sum(differences) / len(differences), 6),

@@ -119,7 +119,7 @@ class Settings(TypedDict, total=False):
     ray_workers: int | None
     """With ``ray``: how many workers; one a GPU, or one a machine where there are none, when None."""
     dtype: str
-    """``auto``, ``float32``, ``bfloat16``, ``float16`` or ``int8``."""
+    """``auto``, ``float32``, ``bfloat16``, ``float16``, ``int8``, ``int4`` or ``fp8``."""
     engine_name: str
     """Name in the engines' table, ``openai``, or ``ray`` (workers on a Ray cluster)."""
     base_url: str | None

@@ -48,7 +48,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     return fast
 
 
-def make_base(folder: Path, *, seed: int = 0, layers: int = 2, side: int = 32) -> Path:
+def make_base(folder: Path, *, seed: int = 0, layers: int = 2, side: int = 32, width: int = 32) -> Path:
     """Write a base in LLaVA's layout: pictures of ``side`` px, 8 px patches, class token, two feature layers."""
     tokenizer = make_tokenizer()
     torch.manual_seed(seed)
@@ -62,7 +62,8 @@ def make_base(folder: Path, *, seed: int = 0, layers: int = 2, side: int = 32) -
         projection_dim=16,
     )
     text = LlamaConfig(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=4, num_key_value_heads=2,
+        hidden_size=width, intermediate_size=2 * width, num_hidden_layers=layers,
+        num_attention_heads=4, num_key_value_heads=2,
         vocab_size=len(tokenizer), max_position_embeddings=1024, tie_word_embeddings=False,
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip

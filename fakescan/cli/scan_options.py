@@ -235,9 +235,9 @@ DTypeFlag = Annotated[
     str | None,
     typer.Option(
         "--dtype",
-        metavar="auto|float32|bfloat16|float16|int8",
-        help="Number format; int8 is quicker on a CPU.",
-        autocompletion=_words("auto", "float32", "bfloat16", "float16", "int8"),
+        metavar="auto|float32|bfloat16|float16|int8|int4|fp8",
+        help="Number format; int8 is quicker on a CPU; int8, fp8 and int4 take less of a graphics card's memory.",
+        autocompletion=_words("auto", "float32", "bfloat16", "float16", "int8", "int4", "fp8"),
         rich_help_panel=_RUN,
     ),
 ]

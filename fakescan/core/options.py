@@ -59,6 +59,8 @@ class DType(StrEnum):
     BFLOAT16 = "bfloat16"
     FLOAT16 = "float16"
     INT8 = "int8"
+    INT4 = "int4"
+    FP8 = "fp8"
 
 
 class Redact(StrEnum):
@@ -343,8 +345,8 @@ def contradictions(options: ScanOptions) -> list[str]:
         faults.append(f"engine {RAY} and device {options.device} contradict each other: Ray chooses the device")
     if options.ray_workers is not None and options.engine != RAY:
         faults.append(f"ray_workers needs engine {RAY}: there are no such workers without it")
-    if options.dtype is DType.INT8 and not set(options.device.split(",")) <= {"auto", "cpu"}:
-        faults.append(f"dtype int8 and device {options.device} contradict each other: dynamic int8 runs on a CPU only")
+    if options.dtype in (DType.INT8, DType.INT4, DType.FP8) and options.device == "mps":
+        faults.append(f"dtype {options.dtype} and device mps contradict each other: no library has such layers for it")
     if options.draft and (options.stability or options.audit):
         faults.append("draft and stability or audit contradict each other: checks need the whole picture")
     if options.draft and options.engine == SERVER:

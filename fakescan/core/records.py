@@ -313,7 +313,7 @@ class ModelIdentity:
     prompt_version: str
     """Version of question, tags, templates and preprocessing."""
     dtype: str
-    """``float32``, ``float16``, ``bfloat16`` or ``int8`` (dynamic)."""
+    """``float32``, ``float16``, ``bfloat16``, or what the weights are quantised to: ``int8``, ``int4``, ``fp8``."""
     device: str
     """``cpu``, ``cuda:0``, ``mps``."""
     engine: str

@@ -90,7 +90,7 @@ def load(
         name: engine's name in the table, or ``auto``.
         model: name or folder; None = the embedded model.
         device: auto, cpu, cuda, cuda:N or mps.
-        dtype: auto, float32, bfloat16, float16 or int8.
+        dtype: auto, float32, bfloat16, float16, int8, int4 or fp8.
         batch_size: pictures that are written about at once; None = what fits.
         score: the score that decides; None = what the checkpoint says.
         decode: greedy, or free (nothing forced, temperature 0.2).
@@ -101,7 +101,8 @@ def load(
 
     Raises:
         ModelError: the model is missing, damaged or unsuitable, or its server cannot be reached.
-        ConfigError: device, format or engine do not exist here, or the calibration was fitted with something else.
+        ConfigError: device, format (or its library) or engine do not exist here, or the calibration was fitted with
+            something else.
         InputError: the calibration cannot be read.
     """
     if name == SERVER:

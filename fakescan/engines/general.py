@@ -26,7 +26,7 @@ from fakescan.core.records import (
     ScoreKind,
 )
 from fakescan.engines.device import Placement
-from fakescan.errors import ModelError
+from fakescan.errors import ConfigError, ModelError
 from fakescan.model.checkpoints.files import one_line_reason, weight_files
 from fakescan.model.checkpoints.ours import file_sha256
 from fakescan.model.prompt import QUESTION, ZERO_SHOT
@@ -62,9 +62,15 @@ class GeneralEngine:
 
         Raises:
             ModelError: it is no such model, is damaged, or needs a library that is not installed.
+            ConfigError: its weights would have to be quantised.
         """
         from transformers import AutoModelForImageTextToText
 
+        if self.placement.quantised is not None:
+            raise ConfigError(
+                [f"dtype: a general vision-language model does not run in {self.placement.quantised}"],
+                "use --dtype auto, float32, bfloat16 or float16",
+            )
         if not self.folder.is_dir():
             raise ModelError(f"there is no model in {self.folder}", "give its folder, or fakescan model download it")
         try:

@@ -34,12 +34,3 @@ class DynamicInt8Linear(nn.Module):
         """
         outputs: torch.Tensor = torch.ops.quantized.linear_dynamic(inputs, self.packed, True)
         return outputs
-
-
-def quantise_linears(module: nn.Module) -> None:
-    """Replace every linear layer below a module, in place."""
-    for name, child in module.named_children():
-        if isinstance(child, nn.Linear):
-            setattr(module, name, DynamicInt8Linear(child))
-        else:
-            quantise_linears(child)

@@ -84,7 +84,7 @@ class LeanDecoder:
         """Merge and lay out the weights, layer by layer.
 
         Args:
-            llava: on the placement's device, in its format.
+            llava: in the placement's dtype; all but the layers of its language model on the device.
             placement: device and format.
             classes: token ids of "real" and "fake", whose rows of the head stay float in any case.
         """
@@ -98,11 +98,12 @@ class LeanDecoder:
         self.activation: Callable[[torch.Tensor], torch.Tensor] = model.layers[0].mlp.act_fn
         self.layers: list[_Layer] = []
         for number in range(len(model.layers)):
-            self.layers.append(_taken(model.layers[number], placement))
+            self.layers.append(_taken(model.layers[number].to(placement.device), placement))
             model.layers[number] = nn.Identity()  # its weights live on in the merged ones
         self.class_rows = llava.lm_head.weight[list(classes)].detach().clone()
         self.vocabulary = llava.lm_head.weight.shape[0]
-        self.head = quickest(llava.lm_head, placement)
+        # Small beside the layers, and where text is chosen: libraries leave it in float, too.
+        self.head = quickest(llava.lm_head, placement, quantised=placement.dynamic_int8)
         if self.head is not llava.lm_head:
             llava.lm_head = nn.Identity()
         self._rotary = model.rotary_emb

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from fakescan.engines.device import Placement
 from fakescan.engines.int8 import DynamicInt8Linear
+from fakescan.engines.quantised import quantised_linear
 
 _ROWS_HINT = 8
 """The layout is chosen for so many rows; it serves one and hundreds equally well."""
@@ -71,16 +72,18 @@ def merged(linears: Sequence[nn.Linear]) -> nn.Linear:
     return whole
 
 
-def quickest(linear: nn.Linear, placement: Placement, *, int8: bool | None = None) -> nn.Module:
+def quickest(linear: nn.Linear, placement: Placement, *, quantised: bool = True) -> nn.Module:
     """A linear layer's quickest form at a place.
 
     Args:
-        linear: already there, in the placement's format.
+        linear: already there, in the placement's dtype.
         placement: device and format.
-        int8: whether its weights become int8; None: what the placement says.
+        quantised: whether its weights are quantised where the placement says so.
     """
-    if placement.int8 if int8 is None else int8:
+    if quantised and placement.dynamic_int8:
         return DynamicInt8Linear(linear)
+    if quantised and placement.quantised is not None:
+        return quantised_linear(linear, placement)
     if placement.device.type == "cpu" and placement.dtype is torch.float32 and packing_works():
         return PackedLinear(linear)
     return linear
@@ -90,6 +93,15 @@ def quicken(module: nn.Module, placement: Placement) -> None:
     """Replace every linear layer below a module by its quickest form in float, in place."""
     for name, child in module.named_children():
         if type(child) is nn.Linear:
-            setattr(module, name, quickest(child, placement, int8=False))
+            setattr(module, name, quickest(child, placement, quantised=False))
         else:
             quicken(child, placement)
+
+
+def quantise(module: nn.Module, placement: Placement) -> None:
+    """Replace every linear layer below a module by one with quantised weights, in place."""
+    for name, child in module.named_children():
+        if type(child) is nn.Linear:
+            setattr(module, name, quickest(child, placement))
+        else:
+            quantise(child, placement)

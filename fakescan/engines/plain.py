@@ -24,7 +24,7 @@ from fakescan.engines.base import BATCH_AUTO, FREE_LIMIT_TOKENS, EngineOptions, 
 from fakescan.engines.choosing import Greedy, Sampler
 from fakescan.engines.decoding import Sequences
 from fakescan.engines.device import Placement
-from fakescan.engines.int8 import quantise_linears
+from fakescan.engines.linears import quantise
 from fakescan.engines.rereading import read_again
 from fakescan.model.checkpoints.ours import LoadedModel
 from fakescan.model.mapper import locate
@@ -139,8 +139,8 @@ class PlainEngine(ModelEngine):
 
 
 def _placed(llava: Any, placement: Placement) -> Any:
-    """Move a model, and swap its language model's linear layers for dynamic int8 ones where that was asked for."""
-    llava = llava.to(placement.device, placement.dtype)
-    if placement.int8:
-        quantise_linears(llava.model.language_model)
-    return llava.eval()
+    """Move a model, its language model's linear layers quantised where that was asked for."""
+    llava = llava.to(placement.dtype)
+    if placement.quantised is not None:
+        quantise(llava.model.language_model, placement)
+    return llava.to(placement.device).eval()

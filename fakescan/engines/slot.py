@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
+from torch import nn
 
 from fakescan.core.answer import parse_answer
 from fakescan.core.calibration import rounded
@@ -71,7 +72,7 @@ class SlotEngine(ModelEngine):
             kind = type(loaded.llava.model.language_model).__name__
             raise ModelError(f"the slot engine does not run a {kind}", "use --engine plain")
         super().__init__(loaded, placement, options, 1)
-        self.llava = loaded.llava.to(placement.device, placement.dtype).eval()
+        self.llava = _all_but_layers_placed(loaded.llava, placement)
         quicken(self.llava.model.vision_tower, placement)
         quicken(self.llava.model.multi_modal_projector, placement)
         self.decoder = LeanDecoder(self.llava, placement, (self.anchors.real_id, self.anchors.fake_id))
@@ -85,8 +86,8 @@ class SlotEngine(ModelEngine):
         self._cache: StaticCache | None = None
         self._seen = SeenPictures()
         whole = len(prompt.head) + len(prompt.before)
-        # int8 scales activations by the largest of a pass: alone, so that a score does not depend on its neighbours.
-        self.chunk = 1 if placement.int8 else prompts_at_once(whole, placement.device.type)
+        # int8 on a CPU scales activations by the largest of a pass: alone, so that no score depends on its neighbours.
+        self.chunk = 1 if placement.dynamic_int8 else prompts_at_once(whole, placement.device.type)
         """Pictures that go through the prompt together; falls when memory runs out."""
         self._size = options.batch_size
         if options.batch_size == BATCH_AUTO:
@@ -260,3 +261,15 @@ class SlotEngine(ModelEngine):
         width = 4 * config.hidden_size + 3 * config.intermediate_size
         prompt = len(self.prompt.head) + len(self.prompt.before)
         return Need(self.decoder.shape(), self._columns, prompt, width, self.decoder.vocabulary)
+
+
+def _all_but_layers_placed(llava: Any, placement: Placement) -> Any:
+    """The model in the placement's dtype and on its device, save the layers of the language model.
+
+    Those are moved and quantised one by one: a card need never hold the whole model in float.
+    """
+    model = llava.to(placement.dtype).model.language_model
+    waiting, model.layers = model.layers, nn.ModuleList()
+    llava.to(placement.device)
+    model.layers = waiting
+    return llava.eval()

@@ -97,14 +97,12 @@ def test_all_faults_at_once_with_near_misses() -> None:
     assert "decode free and reasoning none" in faults[-1]
 
 
-def test_int8_needs_a_cpu() -> None:
-    with pytest.raises(ConfigError, match="int8"):
-        options_from(given(dtype="int8", device="cuda"))
-    for device in ("cuda:all", "cpu,cuda:0"):
-        with pytest.raises(ConfigError, match="int8"):
-            options_from(given(dtype="int8", device=device))
-    for device in ("cpu", "cpu,cpu"):
-        assert options_from(given(dtype="int8", device=device)).dtype is DType.INT8
+@pytest.mark.parametrize("dtype", ["int8", "int4", "fp8"])
+def test_quantised_weights_are_not_for_a_mac(dtype: str) -> None:
+    with pytest.raises(ConfigError, match=dtype):
+        options_from(given(dtype=dtype, device="mps"))
+    for device in ("cpu", "cpu,cpu", "cuda", "cuda:all", "auto"):
+        options_from(given(dtype=dtype, device=device))
 
 
 @pytest.mark.parametrize(

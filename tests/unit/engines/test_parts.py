@@ -19,7 +19,7 @@ from fakescan.engines.seen import Seen, SeenPictures
 from fakescan.engines.steps import graph_size
 from tests.support.engines import Picture
 
-CPU = Placement(torch.device("cpu"), torch.float32, int8=False)
+CPU = Placement(torch.device("cpu"), torch.float32)
 SHAPE = CacheShape(40, 40, 128, torch.bfloat16, torch.device("cpu"))
 LLAVA_13B = Need(SHAPE, 1000, 700, 4 * 5120 + 3 * 13824, 32064)
 
@@ -66,12 +66,12 @@ def test_layers_laid_out_anew_compute_the_same() -> None:
     with torch.inference_mode():
         assert torch.allclose(one(inputs), expected, atol=1e-6)
         assert torch.allclose(quickest(one, CPU)(inputs), expected, atol=1e-5)
-        coarse = quickest(one, Placement(CPU.device, CPU.dtype, int8=True))
+        coarse = quickest(one, Placement(CPU.device, CPU.dtype, "int8"))
         assert isinstance(coarse, DynamicInt8Linear)
         assert torch.allclose(coarse(inputs), expected, atol=0.1)
     assert merged([nn.Linear(4, 2, bias=False), nn.Linear(4, 3, bias=False)]).bias is None
     assert isinstance(quickest(one, CPU), PackedLinear) is packing_works()
-    assert quickest(one, Placement(CPU.device, torch.float16, int8=False)) is one
+    assert quickest(one, Placement(CPU.device, torch.float16)) is one
 
 
 def test_without_the_operators_a_layer_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
