@@ -235,9 +235,9 @@ def engine_of(options: ScanOptions) -> Engine:
         options: what to scan, and how.
     """
     from fakescan import engines
-    from fakescan.engines.quiet import no_bars
+    from fakescan.engines.quiet import quietly
 
-    with no_bars():
+    with quietly():
         return engines.load(
             options.engine,
             model=options.model,

@@ -63,10 +63,10 @@ def _general(options: ScanOptions) -> Engine:
         )
     from fakescan.engines.device import choose_placement
     from fakescan.engines.general import GeneralEngine
-    from fakescan.engines.quiet import no_bars
+    from fakescan.engines.quiet import quietly
 
     placement = choose_placement(options.device, options.dtype.value)
-    with no_bars():
+    with quietly():
         return GeneralEngine(model_folder(options.model), placement, options.seed, batch_size=options.batch_size or 1)
 
 

@@ -1,25 +1,43 @@
-"""Loading a model without progress bars of other libraries."""
+"""Loading a model without the progress bars and start-up remarks of other libraries."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+_REMARKS = ("torchao", "bitsandbytes", "torch.utils._pytree")
+"""peft imports the first two where they are installed, needed or not; they remark on kernels that nobody asked for."""
+
 
 @contextmanager
-def no_bars() -> Iterator[None]:
-    """While it lasts, transformers draws no progress bars: whoever called decides what a terminal shows."""
+def quietly() -> Iterator[None]:
+    """While it lasts, libraries say nothing below an error: whoever called decides what a terminal shows."""
+    loggers = [logging.getLogger(name) for name in _REMARKS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with _no_bars():
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
     # The variable counts where transformers is yet to be imported, its own switch where it is already there.
     variable = "HF_HUB_DISABLE_PROGRESS_BARS"
     before = os.environ.get(variable)
-    logging: Any = sys.modules.get("transformers.utils.logging")
-    shown = logging is not None and logging.is_progress_bar_enabled()
+    bars: Any = sys.modules.get("transformers.utils.logging")
+    shown = bars is not None and bars.is_progress_bar_enabled()
     os.environ[variable] = "1"
     if shown:
-        logging.disable_progress_bar()
+        bars.disable_progress_bar()
     try:
         yield
     finally:
@@ -28,4 +46,4 @@ def no_bars() -> Iterator[None]:
         else:
             os.environ[variable] = before
         if shown:
-            logging.enable_progress_bar()
+            bars.enable_progress_bar()
