@@ -181,7 +181,7 @@ def _circumstances(first: Scan, second: Scan) -> Iterator[str]:
             yield f"option {name}: {was} became {now}"
     if first.tool_version != second.tool_version:
         yield f"fakescan: {first.tool_version} became {second.tool_version}"
-    for name in ("torch", "transformers", "pillow"):
+    for name in ("code_sha256", "torch", "transformers", "pillow"):
         was, now = first.environment.get(name), second.environment.get(name)
         if was != now:
             yield f"{name}: {was} became {now}"

@@ -19,6 +19,7 @@ from uuid import UUID, uuid5
 from fakescan.core.json_values import clean
 from fakescan.core.records import Assessed, Failure, ImageResult, Label, Scan
 from fakescan.reports.escape import visible
+from fakescan.reports.measured import promises
 from fakescan.reports.words import headline
 
 CLASSES = {
@@ -102,6 +103,7 @@ def _description(scan: Scan) -> str:
     """What was done, and what it means."""
     ended = " The scan was stopped before its end: files are missing." if scan.interrupted else ""
     calibrated = "" if scan.calibration else " The model is not calibrated: the confidence is a model score."
+    calibrated += "".join(f" {_shown(promised)}" for promised in promises(scan.calibration))
     policy = _shown(str(scan.options.get("policy", "balanced")))
     return f"Command: {_shown(scan.command)}. Verdict policy: {policy}.{ended}{calibrated} In this graph {_MEANING}"
 

@@ -17,6 +17,7 @@ from fakescan.reports import places, words
 from fakescan.reports.escape import visible
 from fakescan.reports.judgement import Finding, FindingKind, Judgement, judge_plainly
 from fakescan.reports.judging import JudgingRenderer
+from fakescan.reports.measured import promises
 
 _MAX_TEXT = 2_000
 
@@ -67,6 +68,8 @@ def _properties(scan: Scan) -> Mapping[str, str]:
     known = {"scan": scan.scan_id, "tool": f"fakescan {scan.tool_version}", "root": scan.root}
     if scan.model is not None:
         known |= {"model": scan.model.name, "weights_sha256": scan.model.weights_sha256}
+    if promised := promises(scan.calibration):
+        known["calibration"] = " ".join(promised)
     return known | {"policy": str(scan.options.get("policy", "balanced"))}
 
 

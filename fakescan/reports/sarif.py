@@ -18,6 +18,7 @@ from fakescan.reports import places
 from fakescan.reports.escape import visible
 from fakescan.reports.judgement import Finding, FindingKind, Judgement, judge_plainly
 from fakescan.reports.judging import JudgingRenderer
+from fakescan.reports.measured import promises
 from fakescan.reports.order import by_attention
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -134,7 +135,11 @@ class SarifRenderer(JudgingRenderer):
             ],
             "artifacts": [_artifact(result, prefix) for result in _unique(result for result, _ in kept)],
             "results": results,
-            "properties": {"summary": scan.summary, "accepted": judgement.accepted, "about": _MEANING},
+            "properties": {
+                "summary": scan.summary,
+                "accepted": judgement.accepted,
+                "about": " ".join([_MEANING, *promises(scan.calibration)]),
+            },
         }
 
 

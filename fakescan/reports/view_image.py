@@ -292,6 +292,8 @@ def _facts(result: ImageResult) -> tuple[tuple[str, str], ...]:
         facts.append(("Frames", f"{record.frame_count:,}, only the first was examined"))
     if record.orientation is not None and record.orientation != 1:
         facts.append(("Orientation in EXIF", f"{record.orientation}, applied before examining"))
-    if isinstance(result.outcome, Assessed) and result.outcome.prediction.elapsed_s > 0:
-        facts.append(("Model time", f"{result.outcome.prediction.elapsed_s:.2f} s"))
+    if record.phash is not None:
+        facts.append(("Perceptual hash", f"{visible(record.phash)} (alike in pictures that look alike)"))
+    if spent := ", ".join(f"{visible(step)} {spent_s:.3g} s" for step, spent_s in result.timings_s.items()):
+        facts.append(("Time spent", spent))
     return tuple(facts)

@@ -6,13 +6,14 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
 from io import StringIO
 
 import pytest
 
 from fakescan import reports
-from fakescan.core.records import Scan
+from fakescan.core.records import Scan, ScoreKind
 from fakescan.errors import ReportError
 from fakescan.protocols import ReportRenderer
 
@@ -34,6 +35,17 @@ def test_every_format_writes_every_scan(
         text = first.getvalue()
         assert text.encode("utf-8")
         assert not [char for char in "\x1b\x07\x00\u202e\u2066" if char in text]
+
+
+@pytest.mark.parametrize("name", ["html", "md", "sarif", "junit", "case", "json", "jsonl"])
+def test_what_a_calibration_promises_is_carried_into_the_report(name: str, press_scan: Scan) -> None:
+    words = "Calibrated on 300 of your own photographs"
+    record = press_scan.calibration[ScoreKind.BEFORE]
+    promised = replace(record, metrics={**record.metrics, "promise": f"{words}: at most 2 % of those reach it."})
+    for scan, expected in ((press_scan, False), (replace(press_scan, calibration={ScoreKind.BEFORE: promised}), True)):
+        out = StringIO()
+        reports.renderer_class(name)().render(scan, out)
+        assert (words in out.getvalue()) is expected
 
 
 def test_an_unknown_format_names_near_misses_and_the_list() -> None:

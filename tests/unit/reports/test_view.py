@@ -224,7 +224,11 @@ def test_facts_mention_only_what_is_known(make_result: MakeResult) -> None:
     facts = dict(image_view(animated, {}).facts)
     assert facts["Frames"] == "12, only the first was examined"
     assert facts["Kind (estimated)"] == "drawing or artwork"
-    assert "Orientation in EXIF" not in facts
+    assert {"Orientation in EXIF", "Perceptual hash", "Time spent"} & set(facts) == set()
+    hashed = replace(animated.record, phash="0f" * 16)
+    known = dict(image_view(replace(animated, record=hashed, timings_s={"read": 0.0021, "model": 1.5}), {}).facts)
+    assert known["Perceptual hash"].startswith("0f" * 16)
+    assert known["Time spent"] == "read 0.0021 s, model 1.5 s"
     assert "Picture" not in dict(image_view(make_result("half.jpg", None), {}).facts)
 
 
