@@ -4,12 +4,14 @@
     python benchmarks/peers.py probe $DATA --tower WORK/base --cache WORK/cache-square
     python benchmarks/peers.py boosting $DATA
     python benchmarks/peers.py npr $DATA --steps 400
+    python benchmarks/peers.py cnn $DATA --steps 400 --batch 16
     python benchmarks/peers.py table $DATA --reports base.json ext.json
 
 probe     UniFD's recipe (Ojha et al., CVPR 2023): a linear classifier on CLIP's frozen class token. Theirs is ViT-L/14,
           this is our ViT-B/16; beside it the same on the class tokens of all layers that the embedded model reads.
 boosting  scikit-learn's gradient boosting on about a hundred hand-made figures (``peer_hand.py``).
 npr       a small ResNet on neighbouring-pixel residuals (``peer_npr.py``); its budget is a number of steps.
+cnn       CNNDetection's recipe (Wang et al., CVPR 2020): a ResNet-50, here from random weights (``peer_cnn.py``).
 table     the figures of all of them, and of the embedded model from its scans' reports, as Markdown.
 
 Each is trained on ``forgery_reasoning_cot.json`` below DATA and chosen on ``validation.json``; the dev-test rows of
@@ -55,6 +57,7 @@ PEERS = {
     "probe": "the same on the class tokens of layers 6 to 12",
     "boosting": "gradient boosting on hand-made figures",
     "npr": "NPR: ResNet on neighbouring-pixel residuals",
+    "cnn": "CNNDetection: ResNet-50 on pixels, from random weights",
 }
 """Name in files to name in the table."""
 EMBEDDED = "fakescan, embedded model"
@@ -152,28 +155,36 @@ def boosting(args: argparse.Namespace) -> None:
         keep(args, "boosting", name, sets[name][0], stages(name)[best])
 
 
-def npr(args: argparse.Namespace) -> None:
-    """The residual network."""
-    from benchmarks.peer_npr import SIZES, npr_scores, train_npr
+def from_pixels(args: argparse.Namespace) -> None:
+    """NPR's residual network, or CNNDetection's."""
+    from benchmarks import peer_cnn, peer_crops, peer_npr
 
     if args.threads:
         torch.set_num_threads(args.threads)
     sets = pixel_sets(args)
     items, pixels, weights = sets["train"]
-    network = train_npr(
+    torch.manual_seed(args.seed)
+    network: torch.nn.Module
+    if args.command == "npr":
+        network, lr, alter = peer_npr.NeighbouringPixels(*peer_npr.SIZES[args.size]), peer_npr.LR, None
+    else:
+        network, lr, alter = peer_cnn.PlainPixels(), peer_cnn.LR, peer_cnn.blurred_or_compressed
+    peer_crops.train(
+        network,
         pixels,
         labels_of(items),
         weights,
-        SIZES[args.size],
         steps=args.steps,
         batch=args.batch,
-        minutes=args.minutes,
+        lr=lr,
         seed=args.seed,
+        minutes=args.minutes,
+        alter=alter,
     )
     held, shown, _ = sets["validation"]
-    print(f"npr: AUC {auc(labels_of(held), npr_scores(network, shown)):.3f} on validation")
+    print(f"{args.command}: AUC {auc(labels_of(held), peer_crops.scores(network, shown)):.3f} on validation")
     for name in sets.keys() - {"train", "validation"}:
-        keep(args, "npr", name, sets[name][0], npr_scores(network, sets[name][1]))
+        keep(args, args.command, name, sets[name][0], peer_crops.scores(network, sets[name][1]))
 
 
 # ---------------------------------------------------------------- the table
@@ -215,7 +226,7 @@ def table(args: argparse.Namespace) -> list[str]:
             lines += ["|---|---|---|---|---|---|"]
             lines += [f"| {words} | {figures_row(members, scores)} |" for words, scores in rivals.items()]
     if not lines:
-        raise DataError(f"no peer has scores in {args.work}", "run probe, boosting or npr first")
+        raise DataError(f"no peer has scores in {args.work}", "run probe, boosting, npr or cnn first")
     return lines[1:]
 
 
@@ -223,7 +234,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(dest="command", required=True)
-    made: dict[str, Any] = {name: commands.add_parser(name) for name in ("probe", "boosting", "npr", "table")}
+    made: dict[str, Any] = {name: commands.add_parser(name) for name in ("probe", "boosting", "npr", "cnn", "table")}
     for name, sub in made.items():
         sub.add_argument("--data", type=Path, required=name != "table", help="the MMFR tree")
         sub.add_argument("--base", type=Path, required=True, help="manifest.jsonl of the base set")
@@ -236,12 +247,13 @@ def parser() -> argparse.ArgumentParser:
     made["probe"].add_argument("--cache", type=Path, required=True, help="the trainer's feature cache")
     made["probe"].add_argument("--pooling", type=int, default=7, help="of the cache")
     made["boosting"].add_argument("--trees", type=int, default=400, help="the most; held-out sources choose")
-    made["npr"].add_argument("--steps", type=int, default=400)
     made["npr"].add_argument("--size", choices=("paper", "small"), default="small", help="of the network")
-    made["npr"].add_argument("--batch", type=int, default=32)
-    made["npr"].add_argument("--minutes", type=float, default=0.0, help="stop after so much training; 0 = never")
-    made["npr"].add_argument("--threads", type=int, default=0)
-    made["npr"].add_argument("--seed", type=int, default=0)
+    for name in ("npr", "cnn"):
+        made[name].add_argument("--steps", type=int, default=400)
+        made[name].add_argument("--batch", type=int, default=32)
+        made[name].add_argument("--minutes", type=float, default=0.0, help="stop after so much training; 0 = never")
+        made[name].add_argument("--threads", type=int, default=0)
+        made[name].add_argument("--seed", type=int, default=0)
     made["table"].add_argument("--reports", type=Path, nargs="+", help="the embedded model's scans: base, extended")
     made["table"].add_argument("--matched", default="laboratoriet", help="group of both labels to show apart")
     return top
@@ -254,7 +266,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if args.command == "table":
             print("\n".join(table(args)))
         else:
-            {"probe": probe, "boosting": boosting, "npr": npr}[args.command](args)
+            {"probe": probe, "boosting": boosting}.get(args.command, from_pixels)(args)
     except FakescanError as error:
         print(f"error: {error}")
         return 2

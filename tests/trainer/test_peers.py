@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from transformers import ResNetConfig
 
-from benchmarks import peers
+from benchmarks import peer_crops, peers
+from benchmarks.peer_cnn import PlainPixels, blurred_or_compressed
+from benchmarks.peer_crops import CROP
 from benchmarks.peer_data import Item, cut, manifest_items, read_scores, squares
 from benchmarks.peer_hand import COUNT, hand_features
-from benchmarks.peer_npr import CROP, SIZES, NeighbouringPixels, npr_scores, residual, train_npr
+from benchmarks.peer_npr import SIZES, NeighbouringPixels, residual
 from fakescan.cli.app import run
 from fakescan.core.answer import short_answer
 from fakescan.core.records import Label
@@ -129,13 +132,31 @@ def test_the_residual_network_learns_doubled_pixels() -> None:
     tall = rng.integers(0, 256, (8, CROP, CROP, 3)).astype(np.uint8)
     tall[::2] = tall[::2, ::2, ::2].repeat(2, 1).repeat(2, 2)
     labels = np.array([1.0, 0.0] * 4)
-    network = train_npr(tall, labels, np.full(8, 1 / 8), (64, (16, 16), (1, 1)), steps=12, batch=4, lr=5e-3)
-    scores = npr_scores(network, tall, batch=3)
+    torch.manual_seed(0)
+    network = NeighbouringPixels(64, (16, 16), (1, 1))
+    peer_crops.train(network, tall, labels, np.full(8, 1 / 8), steps=12, batch=4, lr=5e-3)
+    scores = peer_crops.scores(network, tall, batch=3)
     assert scores[::2].min() > scores[1::2].max()
 
 
 def test_the_published_network_has_its_published_size() -> None:
     assert sum(p.numel() for p in NeighbouringPixels(*SIZES["paper"]).parameters()) == pytest.approx(1.44e6, rel=0.02)
+
+
+def test_the_network_on_pixels_learns_brightness_under_blur_and_compression() -> None:
+    rng = np.random.default_rng(0)
+    tall = rng.integers(0, 120, (8, CROP, CROP, 3)).astype(np.uint8)
+    tall[::2] += 120
+    torch.manual_seed(0)
+    network = PlainPixels(ResNetConfig(embedding_size=8, hidden_sizes=[16], depths=[1]))
+    labels = np.array([1.0, 0.0] * 4)
+    peer_crops.train(network, tall, labels, np.full(8, 1 / 8), steps=12, batch=4, lr=1e-2, alter=blurred_or_compressed)
+    scores = peer_crops.scores(network, tall, batch=3)
+    assert scores[::2].min() > scores[1::2].max()
+    kinds = {bytes(blurred_or_compressed(tall[0], rng)[:4, :4].tobytes()) for _ in range(12)}
+    assert len(kinds) > 3  # left alone, blurred, compressed, both
+    whole = sum(p.numel() for p in PlainPixels().parameters())
+    assert whole == pytest.approx(23.5e6, rel=0.01)  # a ResNet-50 with one output
 
 
 def test_squares_are_cut_on_the_grid_mirrored_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

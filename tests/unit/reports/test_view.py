@@ -220,7 +220,9 @@ def test_a_failure_has_no_number_and_no_reason(make_result: MakeResult) -> None:
 
 def test_facts_mention_only_what_is_known(make_result: MakeResult) -> None:
     result = make_result()
-    animated = replace(result, record=replace(result.record, frame_count=12, kind=ImageKind.ART, orientation=1), timings_s={})
+    animated = replace(
+        result, record=replace(result.record, frame_count=12, kind=ImageKind.ART, orientation=1), timings_s={}
+    )
     facts = dict(image_view(animated, {}).facts)
     assert facts["Frames"] == "12, only the first was examined"
     assert facts["Kind (estimated)"] == "drawing or artwork"
