@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fakescan.core.calibration import probability, side
-from fakescan.core.records import Label, LogitPair
-from fakescan_trainer.calibrate import Targets, calibrate, fit_platt, weighted_quantile
+from fakescan.core.records import Calibration, Label, LogitPair
+from fakescan_trainer.calibrate import Targets, Unseen, calibrate, fit_platt, fit_unseen, weighted_quantile
 
 
 def drawn(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -54,3 +54,54 @@ def test_what_cannot_be_calibrated_is_refused() -> None:
         fit_platt(np.ones(3), np.ones(3), np.ones(3))
     with pytest.raises(ValueError, match="do not mean fake"):
         fit_platt(np.array([3.0, 2.0, -2.0, -3.0]), np.array([0.0, 0.0, 1.0, 1.0]), np.ones(4))
+
+
+def four_sources() -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """Two sources of each label; the scores of the second pair say nothing."""
+    rng = np.random.default_rng(1)
+    parts = [(rng.normal(mean, 4, 500), label) for mean, label in ((6, 1.0), (0, 1.0), (-6, 0.0), (0, 0.0))]
+    scores = np.concatenate([values for values, _ in parts])
+    labels = np.repeat([label for _, label in parts], 500)
+    return scores, labels, np.ones_like(scores), [f"s{number // 500}" for number in range(2000)]
+
+
+def test_with_all_of_each_label_it_is_a_logistic_regression() -> None:
+    scores, labels, weights, sources = four_sources()
+    plain = fit_platt(scores, labels, weights)
+    assert fit_unseen(scores, labels, weights, sources, Unseen(1.0, 0.5)) == pytest.approx(plain, rel=0.02, abs=0.02)
+
+
+def test_the_worst_sources_make_the_scale_humble_and_the_order_stays() -> None:
+    scores, labels, weights, sources = four_sources()
+    temperature, bias = fit_unseen(scores, labels, weights, sources, Unseen(0.5, 0.5))
+    assert temperature > 3 * fit_platt(scores, labels, weights)[0]
+    assert bias == pytest.approx(0, abs=0.1)
+    less = fit_unseen(scores, labels, weights, sources, Unseen(0.75, 0.5))[0]
+    assert fit_platt(scores, labels, weights)[0] < less < temperature
+
+
+def test_the_assumed_share_of_fakes_moves_the_bias_alone() -> None:
+    scores, labels, weights, sources = four_sources()
+    half = fit_unseen(scores, labels, weights, sources, Unseen(1.0, 0.5))
+    third = fit_unseen(scores, labels, weights, sources, Unseen(1.0, 1 / 3))
+    assert third[0] == pytest.approx(half[0], rel=0.05)
+    assert third[1] - half[1] == pytest.approx(-np.log(2), abs=0.1)
+
+
+def test_no_verdict_depends_on_the_scale() -> None:
+    scores, labels, weights, sources = four_sources()
+    targets = Targets(0.02, 0.05)
+    plain = calibrate(scores, labels, weights, "four", targets)
+    humble = calibrate(scores, labels, weights, "four", targets, sources)
+    assert humble.temperature > plain.temperature
+    assert humble.threshold < plain.threshold
+
+    def sides(record: Calibration) -> list[Label]:
+        return [side(probability(LogitPair(0.0, float(score), 1), record) or 0.0, record) for score in scores]
+
+    assert sides(plain) == sides(humble)
+
+
+def test_it_is_refused_where_nothing_can_be_fitted() -> None:
+    with pytest.raises(ValueError, match="both labels"):
+        fit_unseen(np.ones(3), np.ones(3), np.ones(3), ["a"] * 3)

@@ -334,7 +334,7 @@ class Trainer:
         self.network.eval()
         scores = triage_scores(self.network, self.encoder, self.data, records, self.accelerator.device)
         labels = np.array([float(record.label == "fake") for record in records])
-        found = of_held_out(scores, labels, source_weights(records))
+        found = of_held_out(scores, labels, source_weights(records), [record.source for record in records])
         return {} if found is None else {ScoreKind.BEFORE: found}
 
     def export(self, folder: Path, *, calibration: dict[ScoreKind, Calibration] | None = None) -> Path:

@@ -62,7 +62,7 @@ def calibrated(report: Path, known: dict[str, tuple[float, str]], kind: ScoreKin
         f"of {sources} sources held out of training"
     )
     print(f"held out, {kind.value} reasoning: {words}; AUC {auc(labels, scores):.4f}")
-    return calibrate(scores, labels, weights, words, NO_REAL)
+    return calibrate(scores, labels, weights, words, NO_REAL, [row[2] for row in rows])
 
 
 def main() -> None:

@@ -73,13 +73,13 @@ def calibrate_before(loaded: LoadedModel, root: Path, caches: Sequence[Path]) ->
     records = [r for r in data.validation if kind_of(open_rgb(root / r.image)) is ImageKind.PHOTO]
     scores = triage_scores(network, encoder, data, records, torch.device("cpu"))
     labels = np.array([float(record.label == "fake") for record in records])
-    sources = len({record.source for record in records})
+    names = [record.source for record in records]
     words = (
         f"{len(records)} photographs and photo-like pictures ({int(labels.sum())} AI-generated, "
-        f"{int((1 - labels).sum())} real) of {sources} sources held out of training"
+        f"{int((1 - labels).sum())} real) of {len(set(names))} sources held out of training"
     )
     print(f"held out: {words}; AUC {auc(labels, scores):.4f}")
-    return calibrate(scores, labels, source_weights(records), words, NO_REAL)
+    return calibrate(scores, labels, source_weights(records), words, NO_REAL, names)
 
 
 def main() -> None:
