@@ -15,7 +15,7 @@ from fakescan.cli.outputs import files_of
 from fakescan.cli.reporting import Reporting, with_reporting
 from fakescan.core.records import Scan
 from fakescan.core.schema import scan_to_json
-from fakescan.desk import review as reviews
+from fakescan.desk.reviewed import read_all
 from fakescan.reports.decided import Decided
 from fakescan.reports.terminal import print_summary
 from fakescan.store.run_dir import load_scan
@@ -72,9 +72,8 @@ def report(
 def _decisions(source: Path, scan: Scan) -> dict[str, Decided]:
     """The last decision about each file of a run, as ``fakescan review`` keeps them; other bytes have none."""
     digests = {result.record.file.path: result.record.file.sha256 for result in scan.results}
-    recorded, _ = reviews.read(reviews.place_of(source))
     return {
         item.path: Decided(item.decision.value, item.examiner, item.at, item.note)
-        for item in reviews.latest(recorded)
+        for item in read_all(source, scan).current
         if digests.get(item.path) == item.sha256
     }

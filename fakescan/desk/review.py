@@ -1,9 +1,9 @@
 """What people decided about files, beside what the machine said and never in its place.
 
-The decisions lie in a file of their own (``reviews.jsonl`` in the run directory, or beside the JSON report) that only
-grows: somebody who thinks again adds a line. Each line carries the examiner's name and the time, and a hash over
-itself and the line before, so that a change or a lost line in the middle shows. The name is what was typed: this is a
-record, not a signature with a key.
+The decisions lie in a file of their own (``reviews.jsonl`` in the run directory, or ``NAME.reviews.jsonl`` beside the
+JSON report NAME; ``reviewed`` finds all those of a run) that only grows: somebody who thinks again adds a line. Each
+line carries the examiner's name and the time, and a hash over itself and the line before, so that a change or a lost
+line in the middle shows. The name is what was typed: this is a record, not a signature with a key.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Precision:
 
 
 def place_of(source: Path) -> Path:
-    """Where the reviews of a run lie.
+    """Where the reviews lie that were made under one name of a run.
 
     Args:
         source: a run directory or a JSON report.

@@ -283,5 +283,21 @@ def test_reviews_stand_beside_the_verdict(cli: Cli, run: Path, tmp_path: Path) -
     assert cli("review", "r.json", "a.png", "--decision", "real").code == 2
     assert cli("review", "r.json", "--decision", "real").code == 2
     assert cli("review", "r.json", "z.png", "--decision", "real", "--examiner", "x").code == 2
-    assert cli("review", "run", "a.png", "--decision", "fake", "--examiner", "x").code == 0
-    assert (tmp_path / "run" / "reviews.jsonl").is_file()
+
+
+@pytest.mark.parametrize(("named", "other"), [("r.json", "run"), ("run", "r.json")])
+def test_a_run_and_its_report_have_their_decisions_in_common(
+    cli: Cli, run: Path, tmp_path: Path, named: str, other: str
+) -> None:
+    place = {"r.json": "r.json.reviews.jsonl", "run": "run/reviews.jsonl"}[named]
+    done = cli("review", named, "a.png", "--decision", "real", "--examiner", "J. Doe")
+    assert (done.code, done.err) == (0, f"decisions: {place}\n")
+    for name in (named, other):
+        done = cli("review", name)
+        assert "1 file reviewed of 2 images" in done.out
+        assert done.err.rstrip().endswith(place)
+    assert cli("report", other, "-o", "page.html", "-q").code == 0
+    assert "J. Doe" in (tmp_path / "page.html").read_text()
+    assert cli("review", other, "b.png", "--decision", "real", "--examiner", "x").code == 0
+    assert "2 files reviewed of 2 images" in cli("review", named).out
+    assert len((tmp_path / place).read_bytes().splitlines()) == 2, "one file, one chain"
