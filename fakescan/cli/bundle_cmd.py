@@ -14,6 +14,7 @@ from fakescan.cli.exits import say
 from fakescan.cli.scan_options import Debug
 from fakescan.cli.stamps import stamp_line
 from fakescan.desk import bundle as bundles
+from fakescan.desk.reviewed import decided, read_all
 from fakescan.errors import InputError, ReportError
 from fakescan.reports import renderer_class
 from fakescan.reports.thumbs import make_thumbnails
@@ -43,10 +44,10 @@ def bundle(
 ) -> None:
     """Pack a run into a zip that tells later whether any of it was changed. Prints its seal.
 
-    In it: the JSON report, the page, CSV and CASE/UCO, what the scanned files hash to now, versions, and a hash
-    chain over all of it. Keep the seal apart from the zip: in the case file, in a mail. Where that is not enough, have
-    an authority state when it existed, with --timestamp-url: its answer is kept in the zip, and `fakescan verify`
-    checks it offline.
+    In it: the JSON report, the page, CSV and CASE/UCO, what people decided (`fakescan review`), what the scanned files
+    hash to now, versions, and a hash chain over all of it. Keep the seal apart from the zip: in the case file, in a
+    mail. Where that is not enough, have an authority state when it existed, with --timestamp-url: its answer is kept
+    in the zip, and `fakescan verify` checks it offline.
 
     Example: [bold]fakescan bundle report.json -o case-17.zip[/bold]
     """
@@ -58,13 +59,15 @@ def bundle(
     source = Path(run)
     scan = load_scan(source)
     root = Path(pictures) if pictures else None
-    reports = {}
+    reviewed = read_all(source, scan)
+    decisions = decided(reviewed, scan)
+    reports = {bundles.reviews_name(number): place.read_bytes() for number, place in enumerate(reviewed.places, 1)}
     with ExitStack() as kept:
         thumbnails = kept.enter_context(make_thumbnails(scan, root=root)) if root or source.is_dir() else None
         for fmt, name in _NAMES.items():
             text = StringIO(newline="")
             factory = renderer_class(fmt)
-            given: dict[str, object] = {"thumbnails": thumbnails} if fmt == "html" else {}
+            given: dict[str, object] = {"thumbnails": thumbnails, "decisions": decisions} if fmt == "html" else {}
             factory(**given).render(scan, text)
             reports[name] = text.getvalue().encode("utf-8")
     seal = bundles.seal(scan, target, reports, root=root, stamped=stamped)

@@ -51,7 +51,8 @@ def verify(
     """Hash everything again, offline, and name what has changed.
 
     Of a run: the scanned files, and the JSON, JSONL, CSV and CASE reports that were written with it. Of a bundle:
-    everything in it, its hash chain, its timestamp, and the scanned files where they are still there.
+    everything in it, its hash chain, that of the decisions in it, its timestamp, and the scanned files where they are
+    still there.
 
     Exit codes: 0 nothing has changed, 1 something has, 3 something is missing or cannot be compared.
 

@@ -14,6 +14,7 @@ from fakescan.core.records import Scan
 from fakescan.desk import review as reviews
 from fakescan.desk.review import Review
 from fakescan.errors import ReportError
+from fakescan.reports.decided import Decided
 from fakescan.reports.places import started_in
 from fakescan.reports.write import STDOUT, parse_output
 from fakescan.store.run_dir import default_folder
@@ -58,6 +59,21 @@ def read_all(source: Path, scan: Scan) -> Reviewed:
     if len(places) > 1:
         made.sort(key=lambda item: item.at)
     return Reviewed(tuple(made), tuple(places), places[0] if places else own)
+
+
+def decided(reviewed: Reviewed, scan: Scan) -> dict[str, Decided]:
+    """The last decision about each file of a scan, by path, as a page shows it; other bytes have none.
+
+    Args:
+        reviewed: as ``read_all`` gives it.
+        scan: the scan.
+    """
+    digests = {result.record.file.path: result.record.file.sha256 for result in scan.results}
+    return {
+        item.path: Decided(item.decision.value, item.examiner, item.at, item.note)
+        for item in reviewed.current
+        if digests.get(item.path) == item.sha256
+    }
 
 
 def seen_from_start(scan: Scan, text: str) -> list[Path]:

@@ -97,6 +97,35 @@ def test_a_bundle_from_making_to_checking(cli: Cli, run: Path, tmp_path: Path) -
     assert cli("bundle", "r.json", "-o", "case.zip", "--force").code == 0
 
 
+def test_a_bundle_holds_what_was_decided(cli: Cli, run: Path, tmp_path: Path) -> None:
+    for path, examiner in (("a.png", "J. Doe"), ("b.png", "R. Roe")):
+        said = ("--decision", "real", "--examiner", examiner, "--note", f"seen {path}")
+        assert cli("review", "r.json", path, *said).code == 0
+    decisions = (tmp_path / "r.json.reviews.jsonl").read_bytes()
+    for source in ("r.json", "run"):
+        assert cli("bundle", source, "-o", "case.zip", "--force").code == 0
+        with ZipFile(tmp_path / "case.zip") as archive:
+            assert archive.read("reviews.jsonl") == decisions
+            assert b'"reviews.jsonl"' in archive.read("chain.jsonl")
+            page = archive.read("report.html").decode()
+        assert all(text in page for text in ("J. Doe", "R. Roe", "seen a.png"))
+    assert cli("verify", "case.zip").code == 0
+    for attack, said in ((b"", "reviews.jsonl was changed"), (None, "reviews.jsonl is missing")):
+        with ZipFile(tmp_path / "case.zip") as old, ZipFile(tmp_path / "x.zip", "w") as new:
+            for name in old.namelist():
+                content = attack if name == "reviews.jsonl" else old.read(name)
+                if content is not None:
+                    new.writestr(name, content)
+        done = cli("verify", "x.zip")
+        assert done.code == 1
+        assert f"CHANGED  {said}" in done.out
+    (tmp_path / "r.json.reviews.jsonl").write_bytes(decisions.replace(b"J. Doe", b"J. Poe"))
+    done = cli("bundle", "r.json", "-o", "other.zip")
+    assert done.code == 2
+    assert "line 1 of r.json.reviews.jsonl is not as it was written" in done.err
+    assert not (tmp_path / "other.zip").exists()
+
+
 def test_a_timestamp_from_asking_to_checking(
     cli: Cli, run: Path, tmp_path: Path, time_authority: TimeAuthority, loopback: None
 ) -> None:

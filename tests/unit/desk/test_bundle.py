@@ -10,7 +10,9 @@ import pytest
 from fakescan.core.records import Label, Scan
 from fakescan.core.schema import scan_to_json
 from fakescan.desk import bundle as bundles
+from fakescan.desk import review as reviews
 from fakescan.desk.rehash import State, check_inputs
+from fakescan.desk.review import Decision
 from fakescan.errors import InputError
 from tests.unit.reports.conftest import build_result, build_scan
 
@@ -87,6 +89,23 @@ def drop_line(content: Members) -> None:
 def test_every_change_is_named(sealed: tuple[Path, str], attack: Callable[[Members], None], said: str) -> None:
     found = bundles.check(rewritten(sealed[0], attack))
     assert said in found.faults
+
+
+@pytest.mark.parametrize("name", [bundles.reviews_name(1), bundles.reviews_name(2)])
+def test_decisions_that_were_changed_before_the_sealing_are_told(tmp_path: Path, press_scan: Scan, name: str) -> None:
+    place = tmp_path / "r.jsonl"
+    reviews.add(place, press_scan.results[0], Decision.REAL, "J. Doe")
+    whole = place.read_bytes()
+    for content, said in (
+        (whole, []),
+        (whole.replace(b"J. Doe", b"J. Poe"), [f"line 1 of {name} is not as it was written"]),
+        (
+            b"\xff",
+            [f"{name} is damaged: 'ascii' codec can't decode byte 0xff in position 0: ordinal not in range(128)"],
+        ),
+    ):
+        bundles.seal(press_scan, tmp_path / "case.zip", {name: content})
+        assert list(bundles.check(tmp_path / "case.zip").faults) == said
 
 
 def test_a_chain_made_anew_has_another_seal(sealed: tuple[Path, str], press_scan: Scan, tmp_path: Path) -> None:
