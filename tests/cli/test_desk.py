@@ -47,7 +47,7 @@ def test_every_change_is_named(cli: Cli, run: Path, tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("edited")
     done = cli("verify", "run")
     assert done.code == 1
-    assert "CHANGED  r.csv: not the report that this scan gives" in done.out
+    assert "CHANGED  r.csv: not the report that was written with this scan" in done.out
 
 
 @pytest.mark.parametrize("left_out", [["--share"], ["--redact", "host"]])
@@ -59,6 +59,72 @@ def test_reports_that_leave_something_out_are_those_of_the_scan(cli: Cli, tmp_pa
     assert (done.code, done.out) == (0, "2 scanned files: 2 as recorded\n")
     (tmp_path / "r.csv").write_text("edited")
     assert "CHANGED  r.csv" in cli("verify", "run").out
+
+
+EVERY = ["r.html", "r.sarif", "r.xml", "r.md", "gitlab:q.json", "r.json", "r.jsonl", "r.csv", "r.jsonld"]
+
+
+@pytest.mark.parametrize("source", ["run", "r.json"])
+def test_reports_of_every_format_are_compared(cli: Cli, tmp_path: Path, source: str) -> None:
+    folder(tmp_path / "in", a=FAKE, b=REAL)
+    assert cli("scan", "in", "--run-dir", "run", *(word for name in EVERY for word in ("-o", name))).code == 1
+    untouched = cli("verify", source)
+    assert (untouched.code, untouched.out) == (0, "2 scanned files: 2 as recorded\n")
+    for name in [name.removeprefix("gitlab:") for name in EVERY if name != source] + ["run/scan.json"]:
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content + b" ")
+        done = cli("verify", source)
+        assert done.code == 1
+        told = [line for line in done.out.splitlines() if line.startswith("CHANGED")]
+        assert told == [f"CHANGED  {name}: not the report that was written with this scan"], name
+        (tmp_path / name).write_bytes(content)
+
+
+def test_what_was_not_compared_is_named(cli: Cli, tmp_path: Path) -> None:
+    folder(tmp_path / "in", a=FAKE)
+    odd = "r\x1b[31m.html"
+    cli("scan", "in", "--run-dir", "run", "-o", odd, "-o", "r.xml", "-o", "r.json", "-o", "r.csv")
+    (tmp_path / "run").rename(tmp_path / "moved")
+    done = cli("verify", "r.json")
+    assert done.code == 3
+    assert "\x1b" not in done.out
+    assert [line for line in done.out.splitlines() if "not compared" in line] == [
+        f"unknown  {name}: not compared, what it was like is not recorded" for name in ("r\\x1b[31m.html", "r.xml")
+    ]
+    (tmp_path / "r.csv").write_text("edited")
+    assert "CHANGED  r.csv: not the report that this scan gives" in cli("verify", "r.json").out
+    assert cli("verify", "moved").code == 1
+    (tmp_path / "moved" / "outputs.json").write_text('{"fakescan_outputs": 1, "outputs": 3}')
+    done = cli("verify", "moved")
+    assert "CHANGED  moved/outputs.json is damaged" in done.out
+    assert "r.xml: not compared" in done.out
+    (tmp_path / "moved" / "outputs.json").unlink()
+    assert "r.xml: not compared" in cli("verify", "moved").out
+
+
+def test_digests_of_another_scan_are_not_taken_for_these(cli: Cli, tmp_path: Path) -> None:
+    folder(tmp_path / "in", a=FAKE)
+    cli("scan", "in", "--run-dir", "run", "-o", "r.json", "-o", "r.xml")
+    (tmp_path / "run").rename(tmp_path / "first")
+    cli("scan", "in", "--run-dir", "run", "-o", "s.json", "-o", "r.xml")
+    done = cli("verify", "r.json")
+    assert done.code == 3
+    assert "r.xml: not compared" in done.out
+
+
+def test_the_folder_beside_a_page_is_compared(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fakescan.reports.beside.SINGLE_FILE_IMAGES", 1)
+    folder(tmp_path / "in", a=FAKE, b=REAL)
+    cli("scan", "in", "--run-dir", "run", "-o", "r.html")
+    assert cli("verify", "run").code == 0
+    data = tmp_path / "r_files" / "data.js"
+    content = data.read_bytes()
+    data.write_bytes(content.replace(b"b.png", b"c.png"))
+    done = cli("verify", "run")
+    assert (done.code, "CHANGED  r_files/data.js: not what was written with this scan" in done.out) == (1, True)
+    data.unlink()
+    done = cli("verify", "run")
+    assert (done.code, "unknown  r_files/data.js: this part of the report is not there" in done.out) == (3, True)
 
 
 def test_a_run_that_was_stopped(cli: Cli, tmp_path: Path, engine: WeightlessEngine) -> None:
@@ -110,7 +176,7 @@ def test_a_bundle_holds_what_was_decided(cli: Cli, run: Path, tmp_path: Path) ->
             page = archive.read("report.html").decode()
         assert all(text in page for text in ("J. Doe", "R. Roe", "seen a.png"))
     assert cli("verify", "case.zip").code == 0
-    for attack, said in ((b"", "reviews.jsonl was changed"), (None, "reviews.jsonl is missing")):
+    for attack, fault in ((b"", "reviews.jsonl was changed"), (None, "reviews.jsonl is missing")):
         with ZipFile(tmp_path / "case.zip") as old, ZipFile(tmp_path / "x.zip", "w") as new:
             for name in old.namelist():
                 content = attack if name == "reviews.jsonl" else old.read(name)
@@ -118,7 +184,7 @@ def test_a_bundle_holds_what_was_decided(cli: Cli, run: Path, tmp_path: Path) ->
                     new.writestr(name, content)
         done = cli("verify", "x.zip")
         assert done.code == 1
-        assert f"CHANGED  {said}" in done.out
+        assert f"CHANGED  {fault}" in done.out
     (tmp_path / "r.json.reviews.jsonl").write_bytes(decisions.replace(b"J. Doe", b"J. Poe"))
     done = cli("bundle", "r.json", "-o", "other.zip")
     assert done.code == 2
