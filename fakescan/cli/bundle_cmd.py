@@ -59,18 +59,20 @@ def bundle(
     source = Path(run)
     scan = load_scan(source)
     root = Path(pictures) if pictures else None
+    # A JSON report may come from anybody: which folder of this machine is looked into is for the user to say.
+    trusted = root is not None or source.is_dir()
     reviewed = read_all(source, scan)
     decisions = decided(reviewed, scan)
     reports = {bundles.reviews_name(number): place.read_bytes() for number, place in enumerate(reviewed.places, 1)}
     with ExitStack() as kept:
-        thumbnails = kept.enter_context(make_thumbnails(scan, root=root)) if root or source.is_dir() else None
+        thumbnails = kept.enter_context(make_thumbnails(scan, root=root)) if trusted else None
         for fmt, name in _NAMES.items():
             text = StringIO(newline="")
             factory = renderer_class(fmt)
             given: dict[str, object] = {"thumbnails": thumbnails, "decisions": decisions} if fmt == "html" else {}
             factory(**given).render(scan, text)
             reports[name] = text.getvalue().encode("utf-8")
-    seal = bundles.seal(scan, target, reports, root=root, stamped=stamped)
+    seal = bundles.seal(scan, target, reports, root=root, trusted=trusted, stamped=stamped)
     say(f"bundle: {output}")
     say("seal (keep it apart from the bundle):")
     typer.echo(seal)

@@ -6,7 +6,8 @@
     report.html        the page, and any other format that was asked for
     reviews.jsonl      where people decided about files: their decisions, a chain of its own; a second place of them
                        follows as reviews-2.jsonl
-    inputs.json        each scanned file, and whether it still had its recorded digest when the bundle was sealed
+    inputs.json        each scanned file: whether it still had its recorded digest when the bundle was sealed, and its
+                       digest and size then (null where that could not be told)
     environment.json   versions and platform of the machine that sealed
     chain.jsonl        a line a file: its digest, and a hash over this line and the one before
     timestamp.tsr      where it was asked for: an authority's statement of when the seal existed
@@ -75,6 +76,7 @@ def seal(
     reports: Mapping[str, bytes],
     *,
     root: Path | None = None,
+    trusted: bool = False,
     stamped: Callable[[str], bytes] | None = None,
 ) -> str:
     """Write a bundle, whole or not at all.
@@ -84,6 +86,8 @@ def seal(
         target: where to.
         reports: more files by name, e.g. ``report.html``; decisions go by the names of ``reviews_name``.
         root: the folder that the scan's paths are relative to now; the recorded one when None.
+        trusted: whether the user has named the folder, or the scan comes out of a run directory: then digests of files
+            that are others now are told, too.
         stamped: gives a time-stamping authority's answer over the seal. The chain tells that there is one, so that
             it cannot be taken out unseen. What this raises ends the sealing, and nothing is written.
 
@@ -94,7 +98,7 @@ def seal(
         ReportError: when it cannot be written.
     """
     members = {SCAN: scan_to_json(scan).encode(), **reports}
-    members[INPUTS] = _json([_input(item) for item in check_inputs(scan, root)])
+    members[INPUTS] = _json([_input(item) for item in check_inputs(scan, root, whole=trusted)])
     # A report that does not say which machine scanned should not be told by the one that sealed.
     about = {name: value for name, value in environment().items() if name != "platform" or "host" not in scan.redacted}
     members[ENVIRONMENT] = _json({"fakescan": __version__, **about})
@@ -227,8 +231,13 @@ def _about(data: bytes) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
 
 
-def _input(item: Checked) -> dict[str, str]:
-    return {**written_path(item.path), "state": item.state.value}
+def _input(item: Checked) -> dict[str, str | int | None]:
+    return {
+        **written_path(item.path),
+        "state": item.state.value,
+        "sha256": item.sha256,
+        "size_bytes": item.size_bytes,
+    }
 
 
 def _json(value: object) -> bytes:

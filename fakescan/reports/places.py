@@ -60,6 +60,16 @@ def base_of(scan: Scan) -> str | None:
     return posixpath.normpath(posixpath.join(start, _posix(named))) if start else None
 
 
+def is_below_root(scan_path: str) -> bool:
+    """Whether a path of a scan stays below its root; one that does not may name any file of this machine.
+
+    Args:
+        scan_path: as in the scan.
+    """
+    posix, windows = PurePosixPath(scan_path), PureWindowsPath(scan_path)
+    return not (posix.is_absolute() or windows.drive or windows.root or ".." in posix.parts or ".." in windows.parts)
+
+
 def shown_place(scan_path: str, prefix: str) -> str:
     """A path as text on one line; escapes stand for what cannot be shown.
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -161,6 +162,25 @@ def test_a_bundle_from_making_to_checking(cli: Cli, run: Path, tmp_path: Path) -
     assert cli("bundle", "run", "-o", "case.zip").code == 2
     assert (tmp_path / "case.zip").read_bytes() == before
     assert cli("bundle", "r.json", "-o", "case.zip", "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(["run"], True), (["r.json"], False), (["r.json", "--pictures", "in"], True)],
+)
+def test_a_bundle_tells_what_files_are_now(
+    cli: Cli, run: Path, tmp_path: Path, arguments: list[str], told: bool
+) -> None:
+    same, changed = (tmp_path / "in" / "b.png").read_bytes(), png_that_is(REAL, number=7)
+    (tmp_path / "in" / "a.png").write_bytes(changed)
+    assert cli("bundle", *arguments, "-o", "case.zip").code == 0
+    with ZipFile(tmp_path / "case.zip") as archive:
+        inputs = json.loads(archive.read("inputs.json"))
+    digest = sha256(changed).hexdigest() if told else None
+    assert inputs == [
+        {"path": "a.png", "state": "changed", "sha256": digest, "size_bytes": len(changed)},
+        {"path": "b.png", "state": "same", "sha256": sha256(same).hexdigest(), "size_bytes": len(same)},
+    ]
 
 
 def test_a_bundle_holds_what_was_decided(cli: Cli, run: Path, tmp_path: Path) -> None:

@@ -152,7 +152,8 @@ def test_inputs_are_hashed_again(tmp_path: Path) -> None:
     for name, data in contents.items():
         (tmp_path / name).write_bytes(data)
     (tmp_path / "folder.png").mkdir()
-    found = {item.path: item.state for item in check_inputs(build_scan(results), tmp_path)}
+    scan = build_scan(results)
+    found = {item.path: item.state for item in check_inputs(scan, tmp_path)}
     assert found == {
         "same.png": State.SAME,
         "longer.png": State.CHANGED,
@@ -161,3 +162,30 @@ def test_inputs_are_hashed_again(tmp_path: Path) -> None:
         "folder.png": State.UNREADABLE,
         "unread.png": State.NOT_RECORDED,
     }
+    assert {item.path: item.state for item in check_inputs(scan, tmp_path, whole=True)} == found
+    bundles.seal(scan, tmp_path / "case.zip", {}, root=tmp_path, trusted=True)
+    told = {item.pop("path"): item for item in json.loads(members(tmp_path / "case.zip")["inputs.json"])}
+    assert told == {
+        name: {
+            "state": found[name].value,
+            "sha256": sha256(contents[name]).hexdigest() if name in contents else None,
+            "size_bytes": len(contents[name]) if name in contents else None,
+        }
+        for name in names
+    }
+
+
+def test_a_report_learns_no_digest_of_other_files(tmp_path: Path) -> None:
+    """Its author may be somebody else, who would like to know what is in a file of this machine."""
+    (tmp_path / "in").mkdir()
+    for name in ("in/a.png", "secret"):
+        (tmp_path / name).write_bytes(b"1234")
+    results = [build_result(path) for path in ("a.png", "../secret", str(tmp_path / "secret"))]
+    for size in (None, 4):
+        for result in results:
+            object.__setattr__(result.record.file, "size_bytes", size or result.record.file.size_bytes)
+        for trusted, digests in ((False, 0), (True, 1)):
+            bundles.seal(build_scan(results), tmp_path / "c.zip", {}, root=tmp_path / "in", trusted=trusted)
+            told = json.loads(members(tmp_path / "c.zip")["inputs.json"])
+            assert [item["state"] for item in told] == ["changed"] * 3
+            assert [item["path"] for item in told if item["sha256"]] == ["a.png"] * digests
