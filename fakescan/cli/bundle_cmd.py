@@ -40,6 +40,12 @@ def bundle(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", "-q", help="Print nothing but the seal, and with --timestamp-url what is sent to the authority."
+        ),
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Pack a run into a zip that tells later whether any of it was changed. Prints its seal.
@@ -51,7 +57,7 @@ def bundle(
 
     Example: [bold]fakescan bundle report.json -o case-17.zip[/bold]
     """
-    stamped = _asking(timestamp_url) if timestamp_url is not None else None
+    stamped = _asking(timestamp_url, quiet=quiet) if timestamp_url is not None else None
     target = Path(output)
     check_writable(target)
     if target.exists() and not force:
@@ -73,12 +79,13 @@ def bundle(
             factory(**given).render(scan, text)
             reports[name] = text.getvalue().encode("utf-8")
     seal = bundles.seal(scan, target, reports, root=root, trusted=trusted, stamped=stamped)
-    say(f"bundle: {output}")
-    say("seal (keep it apart from the bundle):")
+    if not quiet:
+        say(f"bundle: {output}")
+        say("seal (keep it apart from the bundle):")
     typer.echo(seal)
 
 
-def _asking(url: str) -> Callable[[str], bytes]:
+def _asking(url: str, *, quiet: bool) -> Callable[[str], bytes]:
     """What asks an authority about a seal. A bad address or a missing package shows before any work is done."""
     from fakescan.desk import authority, timestamp
     from fakescan.desk.token import BrokenTimestampError
@@ -96,7 +103,8 @@ def _asking(url: str) -> Callable[[str], bytes]:
             raise InputError(
                 f"{address}: the timestamp {fault}", "give another authority, or leave out --timestamp-url"
             ) from None
-        say(stamp_line(stamp))
+        if not quiet:
+            say(stamp_line(stamp))
         return answer
 
     return stamped

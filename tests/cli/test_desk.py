@@ -158,6 +158,8 @@ def test_a_bundle_from_making_to_checking(cli: Cli, run: Path, tmp_path: Path) -
     assert "the seal is not the one that was noted" in wrong.out
     assert cli("verify", "case.zip", "--seal", seal[:6]).code == 2
     assert "was not compared" in cli("verify", "case.zip").out
+    quiet = cli("bundle", "run", "-o", "quiet.zip", "-q")
+    assert (quiet.code, quiet.err, len(quiet.out.strip())) == (0, "", 64)
     before = (tmp_path / "case.zip").read_bytes()
     assert cli("bundle", "run", "-o", "case.zip").code == 2
     assert (tmp_path / "case.zip").read_bytes() == before
@@ -221,6 +223,10 @@ def test_a_timestamp_from_asking_to_checking(
     assert (made.code, len(seal)) == (0, 64), made.err
     assert f"sending to {url}: the seal {seal}, which is a hash, and a random number; nothing else" in made.err
     assert " UTC by Test Time, Testers: signature valid, signer not checked" in made.err
+    with served(time_authority.answer) as url:
+        quiet = cli("bundle", "run", "-o", "quiet.zip", "--timestamp-url", url, "-q")
+    assert quiet.err.startswith(f"sending to {url}: "), "what leaves the machine is always told"
+    assert len(quiet.err.splitlines()) == 1
     done = cli("verify", "case.zip", "--seal", seal)
     assert done.code == 0
     assert " UTC by Test Time, Testers: signature valid, signer not checked" in done.out
