@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fakescan.cli.check import absolute
 from fakescan.cli.exits import say
 from fakescan.cli.scan_options import Debug
 from fakescan.desk import baseline as baselines
@@ -21,6 +22,15 @@ app = typer.Typer(
 )
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run directory or a JSON report.")]
+RelativeTo = Annotated[
+    str | None,
+    typer.Option(
+        "--relative-to",
+        metavar="DIR",
+        help="Folder that the baseline's paths start at, as with scan; without it what the run's scan was given, "
+        "else where that was started.",
+    ),
+]
 File = Annotated[str, typer.Argument(metavar="FILE", help="The baseline, which is changed.")]
 
 
@@ -29,6 +39,7 @@ def create(
     run: Run,
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where to write the baseline.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a baseline that is there.")] = False,
+    relative_to: RelativeTo = None,
     debug: Debug = False,
 ) -> None:
     """Accept every finding of a run, and remember the marks of origin that its files carry.
@@ -42,11 +53,11 @@ def create(
             f"{ascii(output)[1:-1]} is there already",
             "use `fakescan baseline update` to add to it, or --force to replace it",
         )
-    _write(baselines.create(load_scan(Path(run))), target)
+    _write(baselines.create(load_scan(Path(run)), absolute(relative_to)), target)
 
 
 @app.command()
-def update(baseline: File, run: Run, debug: Debug = False) -> None:
+def update(baseline: File, run: Run, relative_to: RelativeTo = None, debug: Debug = False) -> None:
     """Accept a run's findings too; what the baseline says of the same files is replaced.
 
     Example: [bold]fakescan baseline update fakescan-baseline.json report.json[/bold]
@@ -54,11 +65,11 @@ def update(baseline: File, run: Run, debug: Debug = False) -> None:
     target = Path(baseline)
     before = baselines.read(target)
     check_writable(target)
-    _write(baselines.update(before, load_scan(Path(run))), target, before)
+    _write(baselines.update(before, load_scan(Path(run)), absolute(relative_to)), target, before)
 
 
 @app.command()
-def prune(baseline: File, run: Run, debug: Debug = False) -> None:
+def prune(baseline: File, run: Run, relative_to: RelativeTo = None, debug: Debug = False) -> None:
     """Take out what a run of all files does not find any more. Nothing new is accepted.
 
     Example: [bold]fakescan baseline prune fakescan-baseline.json report.json[/bold]
@@ -66,7 +77,7 @@ def prune(baseline: File, run: Run, debug: Debug = False) -> None:
     target = Path(baseline)
     before = baselines.read(target)
     check_writable(target)
-    _write(baselines.prune(before, load_scan(Path(run))), target, before)
+    _write(baselines.prune(before, load_scan(Path(run)), absolute(relative_to)), target, before)
 
 
 def _write(after: baselines.Baseline, target: Path, before: baselines.Baseline | None = None) -> None:

@@ -14,6 +14,7 @@ from fakescan.cli.exits import say
 from fakescan.cli.scan_options import Debug
 from fakescan.cli.stamps import stamp_line
 from fakescan.desk import bundle as bundles
+from fakescan.desk.reviewed import decided, read_all
 from fakescan.errors import InputError, ReportError
 from fakescan.reports import renderer_class
 from fakescan.reports.thumbs import make_thumbnails
@@ -39,18 +40,24 @@ def bundle(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", "-q", help="Print nothing but the seal, and with --timestamp-url what is sent to the authority."
+        ),
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Pack a run into a zip that tells later whether any of it was changed. Prints its seal.
 
-    In it: the JSON report, the page, CSV and CASE/UCO, what the scanned files hash to now, versions, and a hash
-    chain over all of it. Keep the seal apart from the zip: in the case file, in a mail. Where that is not enough, have
-    an authority state when it existed, with --timestamp-url: its answer is kept in the zip, and `fakescan verify`
-    checks it offline.
+    In it: the JSON report, the page, CSV and CASE/UCO, what people decided (`fakescan review`), what the scanned files
+    hash to now, versions, and a hash chain over all of it. Keep the seal apart from the zip: in the case file, in a
+    mail. Where that is not enough, have an authority state when it existed, with --timestamp-url: its answer is kept
+    in the zip, and `fakescan verify` checks it offline.
 
     Example: [bold]fakescan bundle report.json -o case-17.zip[/bold]
     """
-    stamped = _asking(timestamp_url) if timestamp_url is not None else None
+    stamped = _asking(timestamp_url, quiet=quiet) if timestamp_url is not None else None
     target = Path(output)
     check_writable(target)
     if target.exists() and not force:
@@ -58,22 +65,27 @@ def bundle(
     source = Path(run)
     scan = load_scan(source)
     root = Path(pictures) if pictures else None
-    reports = {}
+    # A JSON report may come from anybody: which folder of this machine is looked into is for the user to say.
+    trusted = root is not None or source.is_dir()
+    reviewed = read_all(source, scan)
+    decisions = decided(reviewed, scan)
+    reports = {bundles.reviews_name(number): place.read_bytes() for number, place in enumerate(reviewed.places, 1)}
     with ExitStack() as kept:
-        thumbnails = kept.enter_context(make_thumbnails(scan, root=root)) if root or source.is_dir() else None
+        thumbnails = kept.enter_context(make_thumbnails(scan, root=root)) if trusted else None
         for fmt, name in _NAMES.items():
             text = StringIO(newline="")
             factory = renderer_class(fmt)
-            given: dict[str, object] = {"thumbnails": thumbnails} if fmt == "html" else {}
+            given: dict[str, object] = {"thumbnails": thumbnails, "decisions": decisions} if fmt == "html" else {}
             factory(**given).render(scan, text)
             reports[name] = text.getvalue().encode("utf-8")
-    seal = bundles.seal(scan, target, reports, root=root, stamped=stamped)
-    say(f"bundle: {output}")
-    say("seal (keep it apart from the bundle):")
+    seal = bundles.seal(scan, target, reports, root=root, trusted=trusted, stamped=stamped)
+    if not quiet:
+        say(f"bundle: {output}")
+        say("seal (keep it apart from the bundle):")
     typer.echo(seal)
 
 
-def _asking(url: str) -> Callable[[str], bytes]:
+def _asking(url: str, *, quiet: bool) -> Callable[[str], bytes]:
     """What asks an authority about a seal. A bad address or a missing package shows before any work is done."""
     from fakescan.desk import authority, timestamp
     from fakescan.desk.token import BrokenTimestampError
@@ -91,7 +103,8 @@ def _asking(url: str) -> Callable[[str], bytes]:
             raise InputError(
                 f"{address}: the timestamp {fault}", "give another authority, or leave out --timestamp-url"
             ) from None
-        say(stamp_line(stamp))
+        if not quiet:
+            say(stamp_line(stamp))
         return answer
 
     return stamped

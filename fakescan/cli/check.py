@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +52,17 @@ def read_check(gate: str | None, baseline: str | None, relative_to: str | None) 
     return Check(
         gates.read(Path(gate), with_baseline=baseline is not None) if gate else None,
         baselines.read(Path(baseline)) if baseline else None,
-        str(Path(relative_to).absolute()) if relative_to else None,
+        absolute(relative_to),
     )
+
+
+def absolute(folder: str | None) -> str | None:
+    """What ``--relative-to`` names, seen from the root of the file system.
+
+    Args:
+        folder: as typed, or None.
+    """
+    return os.path.abspath(folder) if folder else None  # noqa: PTH100 (takes out "..", and leaves links alone)
 
 
 def tell(scan: Scan, judgement: Judgement) -> None:

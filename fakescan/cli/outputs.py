@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from fakescan.core.options import Redact
 from fakescan.core.records import Scan
@@ -13,6 +13,7 @@ from fakescan.errors import ConfigError, ReportError
 from fakescan.reports import renderer_class
 from fakescan.reports.decided import Decided
 from fakescan.reports.judgement import Judgement, own_finding
+from fakescan.reports.places import is_below_root
 from fakescan.reports.previews import Renamed
 from fakescan.reports.thumbs import MAX_COUNT, MAX_COUNT_BESIDE, make_thumbnails
 from fakescan.reports.write import STDOUT, check_writable, parse_output, write_report
@@ -152,9 +153,4 @@ def _retold(judgement: Judgement, scan: Scan, told: Scan) -> Judgement:
 
 def _inside(scan: Scan) -> Scan:
     """Only the files below the root: a report that somebody else made must not have others opened."""
-    return replace(scan, results=tuple(result for result in scan.results if _is_below(result.record.file.path)))
-
-
-def _is_below(path: str) -> bool:
-    posix, windows = PurePosixPath(path), PureWindowsPath(path)
-    return not (posix.is_absolute() or windows.drive or windows.root or ".." in posix.parts or ".." in windows.parts)
+    return replace(scan, results=tuple(result for result in scan.results if is_below_root(result.record.file.path)))

@@ -41,7 +41,7 @@ def replay(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Scan the recorded files again with the recorded options, and compare verdicts, numbers and texts.
+    """Scan the recorded files again with the recorded options, and compare verdicts, scores, texts and recorded checks.
 
     Only files whose digest is still the recorded one take part. Nothing of the recorded run is changed.
 

@@ -13,10 +13,8 @@ from fakescan.cli import scan_options as flag
 from fakescan.cli.check import tell
 from fakescan.cli.outputs import files_of
 from fakescan.cli.reporting import Reporting, with_reporting
-from fakescan.core.records import Scan
 from fakescan.core.schema import scan_to_json
-from fakescan.desk import review as reviews
-from fakescan.reports.decided import Decided
+from fakescan.desk.reviewed import decided, read_all
 from fakescan.reports.terminal import print_summary
 from fakescan.store.run_dir import load_scan
 
@@ -60,21 +58,10 @@ def report(
         judgement,
         pictures=source.is_dir() or pictures is not None,
         root=Path(pictures) if pictures else None,
-        decisions=_decisions(source, scan),
+        decisions=decided(read_all(source, scan), scan),
     )
     if reporting.json:
         sys.stdout.write(scan_to_json(told))
     if not quiet:
         print_summary(scan, sys.stderr, reports=files_of(targets))
         tell(scan, judgement)
-
-
-def _decisions(source: Path, scan: Scan) -> dict[str, Decided]:
-    """The last decision about each file of a run, as ``fakescan review`` keeps them; other bytes have none."""
-    digests = {result.record.file.path: result.record.file.sha256 for result in scan.results}
-    recorded, _ = reviews.read(reviews.place_of(source))
-    return {
-        item.path: Decided(item.decision.value, item.examiner, item.at, item.note)
-        for item in reviews.latest(recorded)
-        if digests.get(item.path) == item.sha256
-    }

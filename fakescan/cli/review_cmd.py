@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from fakescan.cli.exits import one_line
+from fakescan.cli.exits import one_line, say
 from fakescan.cli.scan_options import Debug
 from fakescan.desk import review as reviews
 from fakescan.desk.review import Decision
+from fakescan.desk.reviewed import read_all
 from fakescan.errors import InputError
 from fakescan.reports.words import count, share
 from fakescan.store.run_dir import load_scan
@@ -31,32 +32,35 @@ def review(
     """Record a person's decision about a file, or list all decisions and how often verdicts were confirmed.
 
     The machine's verdict stays as it is. Decisions are only added, with name and time; the last about a file counts.
+    A run directory and the JSON reports that were written with it have their decisions in common.
 
     Example: [bold]fakescan review report.json press/a.jpg --decision real --examiner "J. Doe"[/bold]
     """
     source = Path(run)
     scan = load_scan(source)
-    place = reviews.place_of(source)
+    found = read_all(source, scan)
     if path is not None:
         if decision is None:
             raise InputError("no decision was given", "add --decision fake, real or undecided")
-        made = reviews.add(place, reviews.find(scan, path), decision, examiner, note)
+        made = reviews.add(found.home, reviews.find(scan, path), decision, examiner, note)
         typer.echo(one_line(_line(made)))
+        say(f"decisions: {found.home}")
         return
     if decision is not None:
         raise InputError("no file was given", "name the file after the run")
-    all_of_them, _ = reviews.read(place)
-    current = reviews.latest(all_of_them)
+    current = found.current
     for item in current:
         typer.echo(one_line(_line(item)))
     typer.echo(f"{count(len(current), 'file')} reviewed of {count(len(scan.results), 'image')}")
-    for found in reviews.precision(current):
-        if found.decided:
-            low, high = found.interval
+    for row in reviews.precision(current):
+        if row.decided:
+            low, high = row.interval
             typer.echo(
-                f"called {found.verdict}: {found.confirmed} of {found.decided} confirmed "
-                f"({share(found.confirmed / found.decided)}, 95 % interval {share(low)} to {share(high)})"
+                f"called {row.verdict}: {row.confirmed} of {row.decided} confirmed "
+                f"({share(row.confirmed / row.decided)}, 95 % interval {share(low)} to {share(high)})"
             )
+    for place in found.places:
+        say(f"decisions: {place}")
 
 
 def _line(item: reviews.Review) -> str:

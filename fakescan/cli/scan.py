@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,7 +15,7 @@ import typer
 
 import fakescan
 from fakescan.cli import scan_options as flag
-from fakescan.cli.check import Check, read_check, tell
+from fakescan.cli.check import Check, absolute, read_check, tell
 from fakescan.cli.console import Watch
 from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, INTERRUPTED, say, shell_line
 from fakescan.cli.inputs import STDIN, listed_paths
@@ -25,6 +26,7 @@ from fakescan.core.options import OPTION_NAMES, SERVER, ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import json_parts
 from fakescan.crews import crew_of
+from fakescan.desk.outputs import note_written
 from fakescan.desk.redact import SHARE
 from fakescan.engines import model_folder
 from fakescan.errors import InputError, ReportError
@@ -124,6 +126,8 @@ def _options(flags: Mapping[str, Any], config: str | None) -> ScanOptions:
     if flags.get("share"):
         given["redact"] = list(SHARE)
     options = resolve(given, config=config).options
+    # The record is read elsewhere, where a relative folder would be another one.
+    options = replace(options, relative_to=absolute(options.relative_to))
     empty_list = options.allow_empty and (by_line or by_nul or STDIN in paths)
     if not options.paths and not empty_list:
         raise InputError("nothing to scan was given", "give files or folders: fakescan scan PATH...")
@@ -159,6 +163,7 @@ def _finish(
             judgement=judgement,
             base=check.base,
         )
+        note_written(run.run_dir, run.scan, targets, single_file=options.single_file)
         if json:
             sys.stdout.writelines(json_parts(told))
             sys.stdout.flush()

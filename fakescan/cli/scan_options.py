@@ -216,8 +216,8 @@ RelativeTo = Annotated[
     typer.Option(
         "--relative-to",
         metavar="DIR",
-        help="Folder that paths start at in SARIF, JUnit, GitHub and GitLab reports and in the gate file; "
-        "where the scan was started when left out.",
+        help="Folder that paths start at in SARIF, JUnit, GitHub and GitLab reports, in the gate file and in the "
+        "baseline; where the scan was started when left out.",
         rich_help_panel=_OUT,
     ),
 ]

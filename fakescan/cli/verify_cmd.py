@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
@@ -12,19 +10,13 @@ import typer
 from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, one_line
 from fakescan.cli.scan_options import Debug
 from fakescan.cli.stamps import check_stamp
-from fakescan.core.options import Redact
-from fakescan.core.records import Scan
 from fakescan.desk import bundle as bundles
-from fakescan.desk.redact import redact
+from fakescan.desk.outputs import check_outputs
 from fakescan.desk.rehash import State, check_inputs
 from fakescan.errors import ReportError
-from fakescan.reports import renderer_class
 from fakescan.reports.words import count
-from fakescan.reports.write import parse_output
 from fakescan.store.run_dir import RunDir, load_scan
 
-_COMPARED = frozenset({"json", "jsonl", "csv", "case"})
-"""Formats that are made of the scan alone, so that they can be made again and compared byte by byte."""
 _FEWEST_SEAL_CHARS = 16
 
 
@@ -50,8 +42,9 @@ def verify(
 ) -> None:
     """Hash everything again, offline, and name what has changed.
 
-    Of a run: the scanned files, and the JSON, JSONL, CSV and CASE reports that were written with it. Of a bundle:
-    everything in it, its hash chain, its timestamp, and the scanned files where they are still there.
+    Of a run: the scanned files, and the reports that were written with it. Those that cannot be compared, since the run
+    directory is not there any more, are named. Of a bundle: everything in it, its hash chain, that of the decisions in
+    it, its timestamp, and the scanned files where they are still there.
 
     Exit codes: 0 nothing has changed, 1 something has, 3 something is missing or cannot be compared.
 
@@ -78,7 +71,7 @@ def verify(
         # The journal of an interrupted run knows the results but not when it ended; its report does.
         report = RunDir(source).report
         scan = load_scan(report if report.is_file() else source)
-        for state, text in _outputs(scan):
+        for state, text in check_outputs(source, scan):
             (changed if state is State.CHANGED else unknown).append(text)
     if scan is not None:
         checked = list(check_inputs(scan, Path(pictures) if pictures else None))
@@ -99,24 +92,3 @@ def _seal_faults(sealed: bundles.Sealed, seal: str | None) -> list[str]:
     if len(noted) < _FEWEST_SEAL_CHARS:
         raise ReportError(f"the seal is too short to compare: {len(noted)} characters", "give at least 16 of its 64")
     return [] if sealed.seal.startswith(noted) else ["the seal is not the one that was noted"]
-
-
-def _outputs(scan: Scan) -> Iterator[tuple[State, str]]:
-    """The reports that were written with a scan, as far as they can be made again and compared."""
-    outputs, left_out = scan.options.get("outputs"), scan.options.get("redact")
-    # The record keeps what --redact left out of the reports.
-    told = redact(scan, [kind for kind in Redact if isinstance(left_out, list) and kind in left_out])
-    for text in outputs if isinstance(outputs, list) else []:
-        try:
-            target = parse_output(str(text))
-        except ReportError:
-            continue
-        if target.fmt not in _COMPARED or target.path == Path("-"):
-            continue
-        if not target.path.is_file():
-            yield State.MISSING, f"{target.path}: the report is not there (looked for from this folder)"
-            continue
-        again = StringIO(newline="")
-        renderer_class(target.fmt)().render(told, again)
-        if target.path.read_bytes() != again.getvalue().encode("utf-8"):
-            yield State.CHANGED, f"{target.path}: not the report that this scan gives"

@@ -3,6 +3,9 @@
 The file is JSON, made to be kept in a repository and read in a review: one line an entry, ordered by path. A finding
 is accepted for exactly these bytes (sha256), this verdict, and this model with this calibration; when any of them
 changes, it is reopened. An error is never accepted: a file that nobody could look at has not been looked at.
+
+Paths start where the patterns of a gate file start (the folder where the scan was started, or ``--relative-to``), not
+at the folder that was scanned: a scan of a part has to find the marks that a scan of everything saw.
 """
 
 from __future__ import annotations
@@ -21,9 +24,12 @@ from fakescan.core.schema import calibration_to_dict, parse_json
 from fakescan.desk.marks import marks_of
 from fakescan.errors import InputError
 from fakescan.reports.escape import visible
+from fakescan.reports.places import base_of, prefix_of
 from fakescan.store.atomic import write_atomically
 
-VERSION = 1
+VERSION = 2
+_FROM_ROOT = 1
+"""The version whose paths start at the folder that was scanned, which it does not name."""
 _FLAGGED = (Label.FAKE, Label.INCONCLUSIVE)
 _MAX_BYTES = 500_000_000
 _NO_BASELINE = "make one with `fakescan baseline create RUN -o FILE`"
@@ -36,7 +42,7 @@ class Accepted:
     sha256: str
     """Digest of the file's bytes."""
     path: str
-    """Where it lay, for people; a copy elsewhere is accepted too."""
+    """Where it lay, for people, seen from the folder that paths start at; a copy elsewhere is accepted too."""
     label: Label
     """The verdict that was accepted."""
     p_fake: float | None
@@ -50,7 +56,7 @@ class Marked:
     """A file and the marks of origin that it had."""
 
     path: str
-    """Relative to the scan's root: the file is found again by it, because losing marks changes its bytes."""
+    """Seen from the folder that paths start at: the file is found again by it, as losing marks changes its bytes."""
     marks: tuple[str, ...]
     """Rows of the verdict table, and ``CREDENTIALS``."""
 
@@ -95,13 +101,23 @@ class Baseline:
         """
         return bool(self._earlier(result)) and not self.accepts(result, judge)
 
-    def lost(self, result: ImageResult) -> tuple[str, ...]:
+    def remembers(self, result: ImageResult, prefix: str) -> bool:
+        """Whether a file at this path had marks.
+
+        Args:
+            result: a result of the scan.
+            prefix: what stands before the scan's paths, as ``places.prefix_of`` tells.
+        """
+        return prefix + result.record.file.path in self._marks
+
+    def lost(self, result: ImageResult, prefix: str) -> tuple[str, ...]:
         """The marks that a file at this path had, and has no more.
 
         Args:
             result: a result of the scan.
+            prefix: what stands before the scan's paths, as ``places.prefix_of`` tells.
         """
-        had = self._marks.get(result.record.file.path, ())
+        had = self._marks.get(prefix + result.record.file.path, ())
         return tuple(sorted(set(had) - set(marks_of(result.evidence)))) if had else ()
 
     def _earlier(self, result: ImageResult) -> Set[str]:
@@ -111,51 +127,57 @@ class Baseline:
         return self._judges.get((result.record.file.sha256, result.outcome.verdict.label), frozenset())
 
 
-def create(scan: Scan) -> Baseline:
+def create(scan: Scan, base: str | None = None) -> Baseline:
     """A baseline that accepts every finding of a scan and remembers every mark.
 
     Args:
         scan: a finished scan.
+        base: the folder that paths start at, absolute; None for what the scan's ``--relative-to`` named, else the one
+            where it was started.
 
     Raises:
         InputError: when the scan was interrupted.
     """
     if scan.interrupted:
         raise InputError("the scan was stopped before its end", "finish it with --resume, then make the baseline")
-    return _ordered(_findings(scan), _marked(scan))
+    prefix = _prefix(scan, base)
+    return _ordered(_findings(scan, prefix), _marked(scan, prefix))
 
 
-def update(baseline: Baseline, scan: Scan) -> Baseline:
+def update(baseline: Baseline, scan: Scan, base: str | None = None) -> Baseline:
     """A baseline that also accepts this scan's findings; what is said of the same bytes or path is replaced.
 
     Args:
         baseline: as it was.
         scan: a finished scan, of all files or of some.
+        base: as with ``create``.
     """
-    new = create(scan)
+    new = create(scan, base)
     digests = {result.record.file.sha256 for result in scan.results}
-    paths = {result.record.file.path for result in scan.results}
+    paths = _paths(scan, _prefix(scan, base))
     return _ordered(
         [*(item for item in baseline.accepted if item.sha256 not in digests), *new.accepted],
         [*(item for item in baseline.marked if item.path not in paths), *new.marked],
     )
 
 
-def prune(baseline: Baseline, scan: Scan) -> Baseline:
+def prune(baseline: Baseline, scan: Scan, base: str | None = None) -> Baseline:
     """A baseline without what this scan of all files no longer has; nothing new is accepted.
 
     Args:
         baseline: as it was.
         scan: a finished scan of all files.
+        base: as with ``create``.
 
     Raises:
         InputError: when the scan was interrupted.
     """
     if scan.interrupted:
         raise InputError("the scan was stopped before its end", "finish it with --resume, then prune")
-    live = {(item.sha256, item.label) for item in _findings(scan)}
+    prefix = _prefix(scan, base)
+    live = {(item.sha256, item.label) for item in _findings(scan, prefix)}
     kept = [item for item in baseline.accepted if (item.sha256, item.label) in live]
-    paths = {result.record.file.path for result in scan.results}
+    paths = _paths(scan, prefix)
     return _ordered(kept, [item for item in baseline.marked if item.path in paths])
 
 
@@ -184,7 +206,7 @@ def read(path: Path) -> Baseline:
         path: the file.
 
     Raises:
-        InputError: when it cannot be read or is none.
+        InputError: when it cannot be read or is none, or when its marks cannot be found again by their paths.
     """
     name = visible(str(path))
     try:
@@ -199,7 +221,15 @@ def read(path: Path) -> Baseline:
     except InputError:
         raise InputError(f"{name} is no baseline: it is not JSON", _NO_BASELINE) from None
     try:
-        return _from_node(Node(document))
+        node = Node(document)
+        if node["fakescan_baseline"].integer() == _FROM_ROOT and node["marked"].elements():
+            # Where a file with marks lay cannot be told from its path in there: looking it up would miss lost marks.
+            raise InputError(
+                f"{name} was made by an earlier version: its paths start at the folder that was scanned",
+                "make it again from a run of the same files: `fakescan baseline create RUN -o FILE --force`, which "
+                "accepts that run's findings",
+            )
+        return _from_node(node)
     except ReportShapeError as fault:
         raise InputError(f"{name} is no baseline: {fault}", _NO_BASELINE) from None
 
@@ -239,7 +269,7 @@ def _lines(name: str, entries: list[dict[str, Any]]) -> str:
 
 def _from_node(node: Node) -> Baseline:
     version = node["fakescan_baseline"].integer()
-    if version != VERSION:
+    if version not in (_FROM_ROOT, VERSION):
         raise ReportShapeError(f"fakescan_baseline is {version}, not {VERSION}")
     accepted = [
         Accepted(
@@ -268,17 +298,27 @@ def _ordered(accepted: Iterable[Accepted], marked: Iterable[Marked]) -> Baseline
     )
 
 
-def _findings(scan: Scan) -> list[Accepted]:
+def _prefix(scan: Scan, base: str | None) -> str:
+    """What stands before a scan's paths in a baseline."""
+    return prefix_of(scan, base or base_of(scan))
+
+
+def _paths(scan: Scan, prefix: str) -> set[str]:
+    return {prefix + result.record.file.path for result in scan.results}
+
+
+def _findings(scan: Scan, prefix: str) -> list[Accepted]:
     """Every finding of a scan as one that is accepted."""
     judge = judge_of(scan)
     found = []
     for result in scan.results:
         file, outcome = result.record.file, result.outcome
         if isinstance(outcome, Assessed) and outcome.verdict.label in _FLAGGED and file.sha256:
-            found.append(Accepted(file.sha256, file.path, outcome.verdict.label, outcome.verdict.p_fake, judge))
+            path, verdict = prefix + file.path, outcome.verdict
+            found.append(Accepted(file.sha256, path, verdict.label, verdict.p_fake, judge))
     return found
 
 
-def _marked(scan: Scan) -> list[Marked]:
-    marked = (Marked(result.record.file.path, marks_of(result.evidence)) for result in scan.results)
+def _marked(scan: Scan, prefix: str) -> list[Marked]:
+    marked = (Marked(prefix + result.record.file.path, marks_of(result.evidence)) for result in scan.results)
     return [item for item in marked if item.marks]

@@ -4,7 +4,10 @@
 
     scan.json          the JSON report
     report.html        the page, and any other format that was asked for
-    inputs.json        each scanned file, and whether it still had its recorded digest when the bundle was sealed
+    reviews.jsonl      where people decided about files: their decisions, a chain of its own; a second place of them
+                       follows as reviews-2.jsonl
+    inputs.json        each scanned file: whether it still had its recorded digest when the bundle was sealed, and its
+                       digest and size then (null where that could not be told)
     environment.json   versions and platform of the machine that sealed
     chain.jsonl        a line a file: its digest, and a hash over this line and the one before
     timestamp.tsr      where it was asked for: an authority's statement of when the seal existed
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -30,6 +34,7 @@ from fakescan.core.json_values import valid_unicode, written_path
 from fakescan.core.records import Scan
 from fakescan.core.schema import scan_from_json, scan_to_json
 from fakescan.desk import chain, timestamp
+from fakescan.desk import review as reviews
 from fakescan.desk.rehash import Checked, check_inputs, digest_of
 from fakescan.errors import InputError
 from fakescan.store.atomic import replace_atomically
@@ -44,6 +49,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 """Zip's earliest time: when a file was packed is in the chain, where it is protected."""
 _BROKEN = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 """What a damaged zip, or one of a kind that fakescan never writes, makes Python raise."""
+_REVIEWS = re.compile(r"reviews(-\d+)?\.jsonl")
 _MAX_MEMBERS = 1_000
 _MAX_BYTES = 8 * 1024**3
 
@@ -70,6 +76,7 @@ def seal(
     reports: Mapping[str, bytes],
     *,
     root: Path | None = None,
+    trusted: bool = False,
     stamped: Callable[[str], bytes] | None = None,
 ) -> str:
     """Write a bundle, whole or not at all.
@@ -77,8 +84,10 @@ def seal(
     Args:
         scan: a finished or interrupted scan.
         target: where to.
-        reports: more files by name, e.g. ``report.html``.
+        reports: more files by name, e.g. ``report.html``; decisions go by the names of ``reviews_name``.
         root: the folder that the scan's paths are relative to now; the recorded one when None.
+        trusted: whether the user has named the folder, or the scan comes out of a run directory: then digests of files
+            that are others now are told, too.
         stamped: gives a time-stamping authority's answer over the seal. The chain tells that there is one, so that
             it cannot be taken out unseen. What this raises ends the sealing, and nothing is written.
 
@@ -89,7 +98,7 @@ def seal(
         ReportError: when it cannot be written.
     """
     members = {SCAN: scan_to_json(scan).encode(), **reports}
-    members[INPUTS] = _json([_input(item) for item in check_inputs(scan, root)])
+    members[INPUTS] = _json([_input(item) for item in check_inputs(scan, root, whole=trusted)])
     # A report that does not say which machine scanned should not be told by the one that sealed.
     about = {name: value for name, value in environment().items() if name != "platform" or "host" not in scan.redacted}
     members[ENVIRONMENT] = _json({"fakescan": __version__, **about})
@@ -110,6 +119,15 @@ def seal(
 
     replace_atomically(target, write)
     return last
+
+
+def reviews_name(number: int) -> str:
+    """What a file of decisions is called in a bundle.
+
+    Args:
+        number: its number, from 1 on.
+    """
+    return reviews.NAME if number == 1 else f"{Path(reviews.NAME).stem}-{number}{Path(reviews.NAME).suffix}"
 
 
 def check(path: Path) -> Sealed:
@@ -158,6 +176,8 @@ def _checked(archive: zipfile.ZipFile) -> Sealed:
     recorded = {str(entry["name"]): entry for entry in entries[1:] if "name" in entry}
     for name, entry in recorded.items():
         faults += _member_faults(archive, name, str(entry.get("sha256", "")))
+        if _REVIEWS.fullmatch(name):
+            faults += _review_faults(archive, name)
     known = {CHAIN, *recorded}
     if entries[0].get("timestamp") == timestamp.MEMBER:
         known.add(timestamp.MEMBER)
@@ -175,6 +195,17 @@ def _member_faults(archive: zipfile.ZipFile, name: str, sha256: str) -> list[str
         return [f"{_shown(name)} is missing"]
     except _BROKEN:
         return [f"{_shown(name)} is damaged"]
+
+
+def _review_faults(archive: zipfile.ZipFile, name: str) -> list[str]:
+    """Whether decisions had been changed before they were sealed: they are a chain of their own."""
+    try:
+        reviews.parse(archive.read(name), _shown(name))
+    except InputError as fault:
+        return [fault.message]
+    except (KeyError, *_BROKEN):
+        pass  # told already: a member that is missing or damaged
+    return []
 
 
 def _scan_in(archive: zipfile.ZipFile, faults: list[str]) -> Scan | None:
@@ -200,8 +231,13 @@ def _about(data: bytes) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
 
 
-def _input(item: Checked) -> dict[str, str]:
-    return {**written_path(item.path), "state": item.state.value}
+def _input(item: Checked) -> dict[str, str | int | None]:
+    return {
+        **written_path(item.path),
+        "state": item.state.value,
+        "sha256": item.sha256,
+        "size_bytes": item.size_bytes,
+    }
 
 
 def _json(value: object) -> bytes:

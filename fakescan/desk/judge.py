@@ -32,18 +32,22 @@ def judge(
         scan: a finished scan.
         gate: what fails, by path; ``--fail-on`` alone when None.
         baseline: what was accepted, and which marks files had.
-        base: the folder that the gate's patterns start at; where the scan was started when None.
+        base: the folder that the gate's patterns and the baseline's paths start at; where the scan was started when
+            None.
     """
+    notes: list[str] = []
     found: dict[str, tuple[Finding, ...]] = dict(judge_plainly(scan).by_path)
     if gate is not None:
         prefix = places.prefix_of(scan, base)
         for result in scan.results:
             path = result.record.file.path
             found[path] = _gated(result, found.get(path, ()), gate, baseline, prefix)
-    notes: tuple[str, ...] = ()
+        if gate.needs_baseline and baseline is not None and base is None:
+            notes += _not_found(scan, baseline, prefix)
     if baseline is not None:
-        found, notes = _with_accepted(scan, found, baseline)
-    return Judgement({path: items for path, items in found.items() if items}, notes)
+        found, told = _with_accepted(scan, found, baseline)
+        notes += told
+    return Judgement({path: items for path, items in found.items() if items}, tuple(notes))
 
 
 def _gated(
@@ -57,7 +61,7 @@ def _gated(
     if FindingKind.NO_CREDENTIALS in rule.fail_on:
         found += _credentials(result)
     if FindingKind.LOST_MARKS in rule.fail_on and baseline is not None and not isinstance(result.outcome, Failure):
-        found += _lost(result, baseline)
+        found += _lost(result, baseline, prefix)
     return tuple(found)
 
 
@@ -76,9 +80,21 @@ def _credentials(result: ImageResult) -> list[Finding]:
     return [Finding(FindingKind.NO_CREDENTIALS, text, fails=True)]
 
 
-def _lost(result: ImageResult, baseline: Baseline) -> list[Finding]:
+def _not_found(scan: Scan, baseline: Baseline, prefix: str) -> list[str]:
+    """What to say when no file is one of the baseline's, and that may be because paths start elsewhere."""
+    if not baseline.marked or places.started_in(scan) is not None:
+        return []
+    if any(baseline.remembers(result, prefix) for result in scan.results):
+        return []
+    return [
+        "No scanned file is one whose marks the baseline remembers, and where paths start cannot be told from the "
+        "paths that were given: name that folder with --relative-to, or lost marks may be missed."
+    ]
+
+
+def _lost(result: ImageResult, baseline: Baseline, prefix: str) -> list[Finding]:
     """The marks that a file had in the baseline and has no more."""
-    lost = baseline.lost(result)
+    lost = baseline.lost(result, prefix)
     if not lost:
         return []
     words = ", ".join(_MARK_WORDS.get(mark, "a mark of its origin") for mark in lost)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fakescan.core.addresses import is_address
-from fakescan.core.records import Scan
+from fakescan.core.records import Scan, SourceFile
+from fakescan.reports.places import is_below_root
 
 _CHUNK_BYTES = 1 << 20
 
@@ -41,14 +42,21 @@ class Checked:
     """As in the scan."""
     state: State
     """What was found out."""
+    sha256: str | None = None
+    """Digest of the file as it is now; None where it was not read, or is not for the report to ask for."""
+    size_bytes: int | None = None
+    """Its size now; None where that could not be told."""
 
 
-def check_inputs(scan: Scan, root: Path | None = None) -> Iterator[Checked]:
+def check_inputs(scan: Scan, root: Path | None = None, *, whole: bool = False) -> Iterator[Checked]:
     """Hash the scanned files again.
 
     Args:
         scan: a scan; only its paths, sizes and digests are used.
         root: the folder that its paths are relative to now; the recorded one when None.
+        whole: tell the digests of files below the root that are others now, too. A report may come from anybody, and
+            the digest of a file that it names is not told unless the user has named the folder, or it is the recorded
+            one.
     """
     base = root or Path(scan.root)
     for result in scan.results:
@@ -56,7 +64,7 @@ def check_inputs(scan: Scan, root: Path | None = None) -> Iterator[Checked]:
         if is_address(file.path) or (root is None and is_address(scan.root)):
             yield Checked(file.path, State.REMOTE)
             continue
-        yield Checked(file.path, _state(base / file.path, file.sha256, file.size_bytes))
+        yield _checked(base / file.path, file, whole=whole and is_below_root(file.path))
 
 
 def digest_of(stream: BinaryIO) -> str:
@@ -71,19 +79,23 @@ def digest_of(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _state(path: Path, sha256: str, size_bytes: int) -> State:
+def _checked(place: Path, file: SourceFile, *, whole: bool) -> Checked:
     """Sizes are compared first, and only regular files are opened: a report may come from anybody."""
+    size = None
     try:
-        about = path.stat()
+        about = place.stat()
         if not stat.S_ISREG(about.st_mode):
-            return State.UNREADABLE
-        if not sha256:
-            return State.NOT_RECORDED
-        if about.st_size != size_bytes:
-            return State.CHANGED
-        with path.open("rb") as stream:
-            return State.SAME if digest_of(stream) == sha256 else State.CHANGED
+            return Checked(file.path, State.UNREADABLE)
+        size = about.st_size
+        other = State.CHANGED if file.sha256 else State.NOT_RECORDED
+        if not whole and (not file.sha256 or size != file.size_bytes):
+            return Checked(file.path, other, None, size)
+        with place.open("rb") as stream:
+            digest = digest_of(stream)
+        if digest == file.sha256:
+            return Checked(file.path, State.SAME, digest, size)
+        return Checked(file.path, other, digest if whole else None, size)
     except (FileNotFoundError, NotADirectoryError):
-        return State.MISSING
+        return Checked(file.path, State.MISSING)
     except (OSError, ValueError):
-        return State.UNREADABLE
+        return Checked(file.path, State.UNREADABLE, None, size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class Replayed:
     differing: tuple[str, ...]
     """What is not the same within the tolerance, a sentence for each."""
     largest_move: float
-    """Largest difference of P(AI-generated)."""
+    """Largest difference of any P(AI-generated): the deciding one, both scores, and those of other encodings."""
 
 
 def replay_options(scan: Scan, root: Path | None = None) -> tuple[ScanOptions, list[str]]:
@@ -83,13 +83,16 @@ def _on_one(recorded: Mapping[str, object]) -> dict[str, object]:
 def compare_replay(first: Scan, second: Scan, tolerance: float) -> Replayed:
     """Compare a recorded scan with its repetition, file by file over the same bytes.
 
+    Verdicts, both scores, the model's text, and what ``--stability`` and ``--audit`` found, as far as it was recorded.
+
     Args:
         first: the recorded one.
         second: the repetition, whose paths may start elsewhere.
         tolerance: largest difference of a probability that counts as the same.
     """
     recorded = {result.record.file.sha256: result for result in first.results}
-    differing, moves, compared = [], [0.0], 0
+    differing: list[str] = []
+    moves, compared = [0.0], 0
     for result in second.results:
         before = recorded.get(result.record.file.sha256)
         if before is None:
@@ -98,15 +101,17 @@ def compare_replay(first: Scan, second: Scan, tolerance: float) -> Replayed:
         path = before.record.file.path
         if label_key(before) != label_key(result):
             differing.append(f"{path}: {label_key(before)} became {label_key(result)}")
-        move = _move(before, result)
-        if move is None:
-            differing.append(f"{path}: a number came or went")
-        else:
-            moves.append(move)
-            if move > tolerance:
-                differing.append(f"{path}: P(AI-generated) moved by {move:.6f}")
+        for name, first_p, second_p in _pairs(before, result):
+            move = _move(first_p, second_p)
+            if move is None:
+                differing.append(f"{path}: {name} came or went")
+            else:
+                moves.append(move)
+                if move > tolerance:
+                    differing.append(f"{path}: {name} moved by {move:.6f}")
         if _texts(before) != _texts(result):
             differing.append(f"{path}: the model wrote another text")
+        differing += [f"{path}: {text}" for text in (*_other_labels(before, result), *_other_marks(before, result))]
     return Replayed(compared, tuple(differing), max(moves))
 
 
@@ -123,13 +128,55 @@ def same_model(first: Scan, second: Scan) -> bool:
     return (one.weights_sha256, one.prompt_version) == (two.weights_sha256, two.prompt_version)
 
 
-def _move(before: ImageResult, after: ImageResult) -> float | None:
-    """How far the deciding probability moved; None when only one has any."""
-    values = [r.outcome.verdict.p_fake if isinstance(r.outcome, Assessed) else None for r in (before, after)]
-    if values[0] is None or values[1] is None:
-        return 0.0 if values[0] is values[1] else None
-    # Both are compared as a report writes them.
-    return abs(round(values[0], 6) - round(values[1], 6))
+def _pairs(before: ImageResult, after: ImageResult) -> Iterator[tuple[str, float | None, float | None]]:
+    """Each recorded probability of a file with its name, and what it is now."""
+    first, second = before.outcome, after.outcome
+    deciding = _deciding(first), _deciding(second)
+    yield "P(AI-generated)", *deciding
+    if isinstance(first, Assessed) and isinstance(second, Assessed):
+        for name, *score in (
+            ("before the text", first.scores.before_reasoning, second.scores.before_reasoning),
+            ("after the text", first.scores.after_reasoning, second.scores.after_reasoning),
+        ):
+            # One of them is the deciding one, which need not be told twice.
+            if score[0] is not None and tuple(score) != deciding:
+                yield f"P(AI-generated) {name}", score[0], score[1]
+    now = {item.encoding: item.p_fake for item in after.stability}
+    for encoded in before.stability:
+        yield f"P(AI-generated) as {encoded.encoding}", encoded.p_fake, now.get(encoded.encoding)
+
+
+def _deciding(outcome: Assessed | Failure) -> float | None:
+    return outcome.verdict.p_fake if isinstance(outcome, Assessed) else None
+
+
+def _other_labels(before: ImageResult, after: ImageResult) -> Iterator[str]:
+    """Other encodings that would get another verdict now; those that were not scored are missed as numbers."""
+    now = {item.encoding: item.label for item in after.stability}
+    for encoded in before.stability:
+        label = now.get(encoded.encoding, encoded.label)
+        if label is not encoded.label:
+            yield f"as {encoded.encoding}, {encoded.label.value} became {label.value}"
+
+
+def _other_marks(before: ImageResult, after: ImageResult) -> Iterator[str]:
+    """Sentences of the model's text whose check came out otherwise, where they were checked."""
+    if not before.claims:
+        return
+    if [(item.stage, item.text) for item in before.claims] != [(item.stage, item.text) for item in after.claims]:
+        yield "other sentences were checked"
+        return
+    for number, (one, two) in enumerate(zip(before.claims, after.claims, strict=True), 1):
+        if one.mark is not two.mark:
+            yield f"sentence {number} of those that were checked: {one.mark.value} became {two.mark.value}"
+
+
+def _move(first: float | None, second: float | None) -> float | None:
+    """How far a probability moved; None when only one is there."""
+    if first is None or second is None:
+        return 0.0 if first is second else None
+    # Both are compared as a report writes them, and the last digit of their difference is not one of binary fractions.
+    return round(abs(round(first, 6) - round(second, 6)), 6)
 
 
 def _texts(result: ImageResult) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """What people decided about files, beside what the machine said and never in its place.
 
-The decisions lie in a file of their own (``reviews.jsonl`` in the run directory, or beside the JSON report) that only
-grows: somebody who thinks again adds a line. Each line carries the examiner's name and the time, and a hash over
-itself and the line before, so that a change or a lost line in the middle shows. The name is what was typed: this is a
-record, not a signature with a key.
+The decisions lie in a file of their own (``reviews.jsonl`` in the run directory, or ``NAME.reviews.jsonl`` beside the
+JSON report NAME; ``reviewed`` finds all those of a run) that only grows: somebody who thinks again adds a line. Each
+line carries the examiner's name and the time, and a hash over itself and the line before, so that a change or a lost
+line in the middle shows. The name is what was typed: this is a record, not a signature with a key.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from fakescan.reports.words import label_key
 from fakescan.store.atomic import reporting_faults
 
 NAME = "reviews.jsonl"
+_HINT = "find out who changed it; new reviews can only be added to a whole file"
 _Z95 = 1.959964
 
 
@@ -82,7 +83,7 @@ class Precision:
 
 
 def place_of(source: Path) -> Path:
-    """Where the reviews of a run lie.
+    """Where the reviews lie that were made under one name of a run.
 
     Args:
         source: a run directory or a JSON report.
@@ -103,19 +104,35 @@ def read(path: Path) -> tuple[list[Review], str]:
         InputError: when the file was changed or is damaged.
     """
     name = ascii(str(path))[1:-1]
-    hint = "find out who changed it; new reviews can only be added to a whole file"
     try:
-        entries = chain.parse(path.read_bytes().decode("ascii"))
-        broken, last = chain.first_break(entries)
-        if broken is not None:
-            raise InputError(f"line {broken} of {name} is not as it was written", hint)
-        return [_from_node(Node(entry, f"line {number}")) for number, entry in enumerate(entries, 1)], last
+        return parse(path.read_bytes(), name)
     except FileNotFoundError:
         return [], chain.START
     except OSError as fault:
-        raise InputError(f"cannot read {name}: {fault.strerror or type(fault).__name__}", hint) from None
+        raise InputError(f"cannot read {name}: {fault.strerror or type(fault).__name__}", _HINT) from None
+
+
+def parse(content: bytes, name: str) -> tuple[list[Review], str]:
+    """The reviews in a file, whose chain is checked.
+
+    Args:
+        content: the file's bytes.
+        name: what messages call it, safe to print.
+
+    Returns:
+        The reviews in order, and the last hash.
+
+    Raises:
+        InputError: when the file was changed or is damaged.
+    """
+    try:
+        entries = chain.parse(content.decode("ascii"))
+        broken, last = chain.first_break(entries)
+        if broken is not None:
+            raise InputError(f"line {broken} of {name} is not as it was written", _HINT)
+        return [_from_node(Node(entry, f"line {number}")) for number, entry in enumerate(entries, 1)], last
     except (ValueError, ReportShapeError) as fault:
-        raise InputError(f"{name} is damaged: {fault}", hint) from None
+        raise InputError(f"{name} is damaged: {fault}", _HINT) from None
 
 
 def add(path: Path, result: ImageResult, decision: Decision, examiner: str, note: str = "") -> Review:

@@ -14,6 +14,19 @@ from fakescan.store.atomic import reporting_faults
 
 FILES_SUFFIX = "_files"
 """Added to the page's name without its suffix."""
+SINGLE_FILE_IMAGES = 2_000
+"""With more images the report becomes a page and a folder."""
+
+
+def folder_of(target: Path, images: int, *, single_file: bool = False) -> Path | None:
+    """The folder that is written beside a page; None where the page is one file.
+
+    Args:
+        target: where the page belongs.
+        images: how many images it shows.
+        single_file: whether it must be one file.
+    """
+    return None if single_file or images <= SINGLE_FILE_IMAGES else target.with_name(target.stem + FILES_SUFFIX)
 
 
 class Beside:

@@ -1,7 +1,7 @@
 """The HTML report: one page that asks for nothing, runs nothing but its own script, and trusts no text from a file.
 
-Up to ``SINGLE_FILE_IMAGES`` images it is a single file. With more, previews and data lie in a folder beside it, which
-a browser opens much faster; the page works from a disk all the same.
+Up to ``beside.SINGLE_FILE_IMAGES`` images it is a single file. With more, previews and data lie in a folder beside it,
+which a browser opens much faster; the page works from a disk all the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import jinja2
 
 from fakescan.core.records import Scan
 from fakescan.errors import ReportError
-from fakescan.reports.beside import FILES_SUFFIX, Beside
+from fakescan.reports.beside import FILES_SUFFIX, Beside, folder_of
 from fakescan.reports.charts import FEW_IMAGES
 from fakescan.reports.decided import Decided
 from fakescan.reports.templates import PAGE, environment, read_template, template_roots
@@ -30,8 +30,6 @@ from fakescan.reports.view_image import anchor
 from fakescan.reports.words import MARKS
 from fakescan.store.atomic import write_atomically
 
-SINGLE_FILE_IMAGES = 2_000
-"""With more images the report becomes a page and a folder."""
 MAX_FOLDERS = 200
 """Rows of the table of folders."""
 MAX_ROWS = 300
@@ -84,7 +82,7 @@ class HtmlRenderer:
         Raises:
             ReportError: when a template is faulty, something cannot be written, or the folder's place is taken.
         """
-        if self.single_file or len(scan.results) <= SINGLE_FILE_IMAGES:
+        if folder_of(target, len(scan.results), single_file=self.single_file) is None:
             write_atomically(target, lambda out: self.render(scan, out))
             return
         with Beside(target, marker=_DATA_NAME, marker_start=_DATA_START) as beside:

@@ -31,10 +31,43 @@ def prefix_of(scan: Scan, base: str | None = None) -> str:
     if base is not None:
         wanted = _posix(base).rstrip("/")
         return _ended(root[len(wanted) :].strip("/")) if _is_below(root, wanted) else ""
-    given = scan.options.get("paths")
-    if not isinstance(given, Sequence) or isinstance(given, str) or not all(isinstance(path, str) for path in given):
-        return ""
-    return _started_at(root, [str(path) for path in given])
+    return _below_start(scan) or ""
+
+
+def started_in(scan: Scan) -> str | None:
+    """The folder where a scan was started, as far as its root and the paths that were given tell; POSIX.
+
+    Args:
+        scan: a finished scan.
+    """
+    below = _below_start(scan)
+    root = _posix(scan.root).rstrip("/")
+    return None if below is None else root[: len(root) - len(below.rstrip("/"))].rstrip("/") or "/"
+
+
+def base_of(scan: Scan) -> str | None:
+    """The folder that a scan's ``--relative-to`` named; None where there was none or it cannot be told any more.
+
+    Args:
+        scan: a finished scan.
+    """
+    named = scan.options.get("relative_to")
+    if not isinstance(named, str) or not named:
+        return None
+    if _posix(named).startswith("/") or PureWindowsPath(named).drive:
+        return named
+    start = started_in(scan)
+    return posixpath.normpath(posixpath.join(start, _posix(named))) if start else None
+
+
+def is_below_root(scan_path: str) -> bool:
+    """Whether a path of a scan stays below its root; one that does not may name any file of this machine.
+
+    Args:
+        scan_path: as in the scan.
+    """
+    posix, windows = PurePosixPath(scan_path), PureWindowsPath(scan_path)
+    return not (posix.is_absolute() or windows.drive or windows.root or ".." in posix.parts or ".." in windows.parts)
 
 
 def shown_place(scan_path: str, prefix: str) -> str:
@@ -74,16 +107,24 @@ def root_uri(scan: Scan) -> str:
     return f"file://{'' if root.startswith('/') or not root else '/'}{uri_place(root, '').replace('%3A', ':')}/"
 
 
-def _started_at(root: str, given: Sequence[str]) -> str:
+def _below_start(scan: Scan) -> str | None:
+    """What stands before a scan's paths so that they start where it was started; None where that cannot be told."""
+    root, given = _posix(scan.root), scan.options.get("paths")
+    if is_address(root) or not isinstance(given, Sequence) or isinstance(given, str):
+        return None
+    return _started_at(root, given) if all(isinstance(path, str) for path in given) else None
+
+
+def _started_at(root: str, given: Sequence[str]) -> str | None:
     """The given paths' common folder, when they are relative and the root ends in it."""
     parts: list[list[str]] = []
     for path in map(_posix, given):
         plain = posixpath.normpath(path)
         if plain.startswith(("/", "..")) or PureWindowsPath(path).drive:
-            return ""
+            return None
         parts.append([] if plain == "." else plain.split("/"))
     if not parts:
-        return ""
+        return None
     common = parts[0]
     for other in parts[1:]:
         common = common[: next((i for i, (a, b) in enumerate(zip(common, other, strict=False)) if a != b), len(other))]
@@ -91,7 +132,7 @@ def _started_at(root: str, given: Sequence[str]) -> str:
     for candidate in (common, common[:-1]):
         if not candidate or list(PurePosixPath(root).parts[-len(candidate) :]) == candidate:
             return _ended("/".join(candidate))
-    return ""
+    return None
 
 
 def _posix(path: str) -> str:

@@ -72,7 +72,7 @@ def make_run_dir(path: Path | None, *, started_at: datetime, scan_id: str, resum
     Raises:
         ReportError: when it cannot be made, or holds a run that nobody asked to go on with.
     """
-    folder = path or runs_folder() / f"{started_at:%Y%m%dT%H%M%SZ}-{scan_id}"
+    folder = path or _folder_of(started_at, scan_id)
     run = RunDir(folder)
     if run.journal.exists() and not resume:
         raise ReportError(
@@ -83,6 +83,15 @@ def make_run_dir(path: Path | None, *, started_at: datetime, scan_id: str, resum
         # Findings about a person's pictures are nobody else's business.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return run
+
+
+def default_folder(scan: Scan) -> Path:
+    """Where a run lies that was given no folder.
+
+    Args:
+        scan: its scan.
+    """
+    return _folder_of(scan.started_at, scan.scan_id)
 
 
 def find_run(mark: str, folder: Path | None = None) -> RunDir | None:
@@ -152,6 +161,10 @@ def scan_of(journal: Journal) -> Scan:
     scan = scan_from_json(header)
     results = tuple(journal.results(journal.about("row_key") or ""))
     return replace(scan, results=results, interrupted=True)
+
+
+def _folder_of(started_at: datetime, scan_id: str) -> Path:
+    return runs_folder() / f"{started_at:%Y%m%dT%H%M%SZ}-{scan_id}"
 
 
 def _load_report(path: Path) -> Scan:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from fakescan.core.records import Label
 from tests.cli.conftest import Cli
-from tests.support.pictures import folder, png_that_is
+from tests.support.pictures import folder, png, png_that_is
 
 REAL, FAKE, UNSURE = Label.REAL, Label.FAKE, Label.INCONCLUSIVE
 BROKEN = b"\x89PNG\r\n\x1a\n and nothing more"
@@ -80,6 +83,45 @@ def test_a_baseline_from_the_first_scan_to_its_end(cli: Cli, tmp_path: Path) -> 
     cli("scan", "in", "-o", "r.json")
     done = cli("baseline", "prune", "b.json", "r.json")
     assert "accepted findings: 1 (0 new or changed, 1 gone or changed)" in done.err
+
+
+def marked_png(number: int) -> bytes:
+    """A picture that says of itself that a generator made it."""
+    words = PngInfo()
+    words.add_text("parameters", "a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 320x240, Model: x")
+    out = BytesIO()
+    Image.open(BytesIO(png(number))).save(out, "PNG", pnginfo=words)
+    return out.getvalue()
+
+
+def test_lost_marks_are_found_by_a_scan_of_a_part(cli: Cli, tmp_path: Path) -> None:
+    place = tmp_path / "in" / "new"
+    place.mkdir(parents=True)
+    for number, name in enumerate(("x.png", "y.png")):
+        (place / name).write_bytes(marked_png(number))
+    gate(tmp_path, ("*", '["lost-marks"]'))
+    checked = ("--gate", "gate.toml", "--baseline", "b.json")
+    cli("scan", "in", "-o", "r.json")
+    assert cli("baseline", "create", "r.json", "-o", "b.json").code == 0
+    assert cli("scan", "in/new/x.png", *checked).code == 0
+    (place / "x.png").write_bytes(png(0))
+    done = cli("scan", "in/new/x.png", *checked)
+    assert done.code == 1
+    assert "gate: x.png: It has lost the mark of an AI generator" in done.err
+    for paths in (["in/new"], ["in"], ["."], [tmp_path / "in" / "new", "--relative-to", "."]):
+        assert cli("scan", *paths, *checked).code == 1, paths
+    assert cli("scan", "in/new/y.png", *checked).code == 0
+    untold = cli("scan", place / "x.png", *checked)
+    assert "name that folder with --relative-to" in untold.err
+    cli("scan", place / "x.png", "--relative-to", "in/..", "-o", "r.json")
+    assert cli("baseline", "update", "b.json", "r.json").code == 0
+    assert cli("scan", "in", *checked).code == 0, "what was accepted is missed no more"
+    (place / "y.png").write_bytes(png(1))
+    cli("scan", "in", "-o", "r.json")
+    assert "files with marks: 1 (0 new or changed, 0 gone" in cli("baseline", "prune", "b.json", "r.json").err
+    cli("scan", "in/new/x.png", "-o", "r.json")
+    done = cli("baseline", "prune", "b.json", "r.json")
+    assert "files with marks: 0 (0 new or changed, 1 gone" in done.err
 
 
 def test_a_baseline_is_not_replaced_by_accident(cli: Cli, tmp_path: Path) -> None:

@@ -54,6 +54,22 @@ def test_both_checks_are_in_every_report(cli: Cli, pictures: Path, monkeypatch: 
     assert "The skin of the figure" in Path("r.html").read_text("utf-8")
 
 
+def test_replay_compares_both_checks(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_engine(monkeypatch, ReadingEngine())
+    assert cli("scan", "in", "--stability", "2", "--audit", "--policy", "model", "-o", "r.json").code == 1
+    done = cli("replay", "r.json", "-q")
+    assert (done.code, "0 differences" in done.out) == (0, True), done.out
+    report = json.loads(Path("r.json").read_text())
+    [result] = report["results"]
+    result["stability"][1]["p_fake"] -= 0.01
+    result["claims"][0]["mark"] = "contradicted"
+    Path("r.json").write_text(json.dumps(report))
+    done = cli("replay", "r.json", "-q")
+    assert done.code == 1
+    assert f"DIFFERS  a.png: P(AI-generated) as {result['stability'][1]['encoding']} moved by 0.010000" in done.out
+    assert "sentence 1 of those that were checked: contradicted became supported" in done.out
+
+
 def test_a_verdict_that_does_not_hold_is_told(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_engine(monkeypatch, Brittle())
     done = cli("scan", "in", "--stability", "2", "--reasoning", "none", "--policy", "model")

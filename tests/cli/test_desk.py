@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -47,7 +48,7 @@ def test_every_change_is_named(cli: Cli, run: Path, tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("edited")
     done = cli("verify", "run")
     assert done.code == 1
-    assert "CHANGED  r.csv: not the report that this scan gives" in done.out
+    assert "CHANGED  r.csv: not the report that was written with this scan" in done.out
 
 
 @pytest.mark.parametrize("left_out", [["--share"], ["--redact", "host"]])
@@ -59,6 +60,72 @@ def test_reports_that_leave_something_out_are_those_of_the_scan(cli: Cli, tmp_pa
     assert (done.code, done.out) == (0, "2 scanned files: 2 as recorded\n")
     (tmp_path / "r.csv").write_text("edited")
     assert "CHANGED  r.csv" in cli("verify", "run").out
+
+
+EVERY = ["r.html", "r.sarif", "r.xml", "r.md", "gitlab:q.json", "r.json", "r.jsonl", "r.csv", "r.jsonld"]
+
+
+@pytest.mark.parametrize("source", ["run", "r.json"])
+def test_reports_of_every_format_are_compared(cli: Cli, tmp_path: Path, source: str) -> None:
+    folder(tmp_path / "in", a=FAKE, b=REAL)
+    assert cli("scan", "in", "--run-dir", "run", *(word for name in EVERY for word in ("-o", name))).code == 1
+    untouched = cli("verify", source)
+    assert (untouched.code, untouched.out) == (0, "2 scanned files: 2 as recorded\n")
+    for name in [name.removeprefix("gitlab:") for name in EVERY if name != source] + ["run/scan.json"]:
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content + b" ")
+        done = cli("verify", source)
+        assert done.code == 1
+        told = [line for line in done.out.splitlines() if line.startswith("CHANGED")]
+        assert told == [f"CHANGED  {name}: not the report that was written with this scan"], name
+        (tmp_path / name).write_bytes(content)
+
+
+def test_what_was_not_compared_is_named(cli: Cli, tmp_path: Path) -> None:
+    folder(tmp_path / "in", a=FAKE)
+    odd = "r\x1b[31m.html"
+    cli("scan", "in", "--run-dir", "run", "-o", odd, "-o", "r.xml", "-o", "r.json", "-o", "r.csv")
+    (tmp_path / "run").rename(tmp_path / "moved")
+    done = cli("verify", "r.json")
+    assert done.code == 3
+    assert "\x1b" not in done.out
+    assert [line for line in done.out.splitlines() if "not compared" in line] == [
+        f"unknown  {name}: not compared, what it was like is not recorded" for name in ("r\\x1b[31m.html", "r.xml")
+    ]
+    (tmp_path / "r.csv").write_text("edited")
+    assert "CHANGED  r.csv: not the report that this scan gives" in cli("verify", "r.json").out
+    assert cli("verify", "moved").code == 1
+    (tmp_path / "moved" / "outputs.json").write_text('{"fakescan_outputs": 1, "outputs": 3}')
+    done = cli("verify", "moved")
+    assert "CHANGED  moved/outputs.json is damaged" in done.out
+    assert "r.xml: not compared" in done.out
+    (tmp_path / "moved" / "outputs.json").unlink()
+    assert "r.xml: not compared" in cli("verify", "moved").out
+
+
+def test_digests_of_another_scan_are_not_taken_for_these(cli: Cli, tmp_path: Path) -> None:
+    folder(tmp_path / "in", a=FAKE)
+    cli("scan", "in", "--run-dir", "run", "-o", "r.json", "-o", "r.xml")
+    (tmp_path / "run").rename(tmp_path / "first")
+    cli("scan", "in", "--run-dir", "run", "-o", "s.json", "-o", "r.xml")
+    done = cli("verify", "r.json")
+    assert done.code == 3
+    assert "r.xml: not compared" in done.out
+
+
+def test_the_folder_beside_a_page_is_compared(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fakescan.reports.beside.SINGLE_FILE_IMAGES", 1)
+    folder(tmp_path / "in", a=FAKE, b=REAL)
+    cli("scan", "in", "--run-dir", "run", "-o", "r.html")
+    assert cli("verify", "run").code == 0
+    data = tmp_path / "r_files" / "data.js"
+    content = data.read_bytes()
+    data.write_bytes(content.replace(b"b.png", b"c.png"))
+    done = cli("verify", "run")
+    assert (done.code, "CHANGED  r_files/data.js: not what was written with this scan" in done.out) == (1, True)
+    data.unlink()
+    done = cli("verify", "run")
+    assert (done.code, "unknown  r_files/data.js: this part of the report is not there" in done.out) == (3, True)
 
 
 def test_a_run_that_was_stopped(cli: Cli, tmp_path: Path, engine: WeightlessEngine) -> None:
@@ -91,10 +158,60 @@ def test_a_bundle_from_making_to_checking(cli: Cli, run: Path, tmp_path: Path) -
     assert "the seal is not the one that was noted" in wrong.out
     assert cli("verify", "case.zip", "--seal", seal[:6]).code == 2
     assert "was not compared" in cli("verify", "case.zip").out
+    quiet = cli("bundle", "run", "-o", "quiet.zip", "-q")
+    assert (quiet.code, quiet.err, len(quiet.out.strip())) == (0, "", 64)
     before = (tmp_path / "case.zip").read_bytes()
     assert cli("bundle", "run", "-o", "case.zip").code == 2
     assert (tmp_path / "case.zip").read_bytes() == before
     assert cli("bundle", "r.json", "-o", "case.zip", "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(["run"], True), (["r.json"], False), (["r.json", "--pictures", "in"], True)],
+)
+def test_a_bundle_tells_what_files_are_now(
+    cli: Cli, run: Path, tmp_path: Path, arguments: list[str], told: bool
+) -> None:
+    same, changed = (tmp_path / "in" / "b.png").read_bytes(), png_that_is(REAL, number=7)
+    (tmp_path / "in" / "a.png").write_bytes(changed)
+    assert cli("bundle", *arguments, "-o", "case.zip").code == 0
+    with ZipFile(tmp_path / "case.zip") as archive:
+        inputs = json.loads(archive.read("inputs.json"))
+    digest = sha256(changed).hexdigest() if told else None
+    assert inputs == [
+        {"path": "a.png", "state": "changed", "sha256": digest, "size_bytes": len(changed)},
+        {"path": "b.png", "state": "same", "sha256": sha256(same).hexdigest(), "size_bytes": len(same)},
+    ]
+
+
+def test_a_bundle_holds_what_was_decided(cli: Cli, run: Path, tmp_path: Path) -> None:
+    for path, examiner in (("a.png", "J. Doe"), ("b.png", "R. Roe")):
+        said = ("--decision", "real", "--examiner", examiner, "--note", f"seen {path}")
+        assert cli("review", "r.json", path, *said).code == 0
+    decisions = (tmp_path / "r.json.reviews.jsonl").read_bytes()
+    for source in ("r.json", "run"):
+        assert cli("bundle", source, "-o", "case.zip", "--force").code == 0
+        with ZipFile(tmp_path / "case.zip") as archive:
+            assert archive.read("reviews.jsonl") == decisions
+            assert b'"reviews.jsonl"' in archive.read("chain.jsonl")
+            page = archive.read("report.html").decode()
+        assert all(text in page for text in ("J. Doe", "R. Roe", "seen a.png"))
+    assert cli("verify", "case.zip").code == 0
+    for attack, fault in ((b"", "reviews.jsonl was changed"), (None, "reviews.jsonl is missing")):
+        with ZipFile(tmp_path / "case.zip") as old, ZipFile(tmp_path / "x.zip", "w") as new:
+            for name in old.namelist():
+                content = attack if name == "reviews.jsonl" else old.read(name)
+                if content is not None:
+                    new.writestr(name, content)
+        done = cli("verify", "x.zip")
+        assert done.code == 1
+        assert f"CHANGED  {fault}" in done.out
+    (tmp_path / "r.json.reviews.jsonl").write_bytes(decisions.replace(b"J. Doe", b"J. Poe"))
+    done = cli("bundle", "r.json", "-o", "other.zip")
+    assert done.code == 2
+    assert "line 1 of r.json.reviews.jsonl is not as it was written" in done.err
+    assert not (tmp_path / "other.zip").exists()
 
 
 def test_a_timestamp_from_asking_to_checking(
@@ -106,6 +223,10 @@ def test_a_timestamp_from_asking_to_checking(
     assert (made.code, len(seal)) == (0, 64), made.err
     assert f"sending to {url}: the seal {seal}, which is a hash, and a random number; nothing else" in made.err
     assert " UTC by Test Time, Testers: signature valid, signer not checked" in made.err
+    with served(time_authority.answer) as url:
+        quiet = cli("bundle", "run", "-o", "quiet.zip", "--timestamp-url", url, "-q")
+    assert quiet.err.startswith(f"sending to {url}: "), "what leaves the machine is always told"
+    assert len(quiet.err.splitlines()) == 1
     done = cli("verify", "case.zip", "--seal", seal)
     assert done.code == 0
     assert " UTC by Test Time, Testers: signature valid, signer not checked" in done.out
@@ -283,5 +404,21 @@ def test_reviews_stand_beside_the_verdict(cli: Cli, run: Path, tmp_path: Path) -
     assert cli("review", "r.json", "a.png", "--decision", "real").code == 2
     assert cli("review", "r.json", "--decision", "real").code == 2
     assert cli("review", "r.json", "z.png", "--decision", "real", "--examiner", "x").code == 2
-    assert cli("review", "run", "a.png", "--decision", "fake", "--examiner", "x").code == 0
-    assert (tmp_path / "run" / "reviews.jsonl").is_file()
+
+
+@pytest.mark.parametrize(("named", "other"), [("r.json", "run"), ("run", "r.json")])
+def test_a_run_and_its_report_have_their_decisions_in_common(
+    cli: Cli, run: Path, tmp_path: Path, named: str, other: str
+) -> None:
+    place = {"r.json": "r.json.reviews.jsonl", "run": "run/reviews.jsonl"}[named]
+    done = cli("review", named, "a.png", "--decision", "real", "--examiner", "J. Doe")
+    assert (done.code, done.err) == (0, f"decisions: {place}\n")
+    for name in (named, other):
+        done = cli("review", name)
+        assert "1 file reviewed of 2 images" in done.out
+        assert done.err.rstrip().endswith(place)
+    assert cli("report", other, "-o", "page.html", "-q").code == 0
+    assert "J. Doe" in (tmp_path / "page.html").read_text()
+    assert cli("review", other, "b.png", "--decision", "real", "--examiner", "x").code == 0
+    assert "2 files reviewed of 2 images" in cli("review", named).out
+    assert len((tmp_path / place).read_bytes().splitlines()) == 2, "one file, one chain"

@@ -363,7 +363,7 @@ def test_the_engine_gets_what_was_asked_for(cli: Cli, tmp_path: Path, monkeypatc
 def test_the_run_dir_holds_journal_and_report(cli: Cli, tmp_path: Path) -> None:
     folder(tmp_path / "in", a=FAKE)
     cli("scan", "in", "--run-dir", "run")
-    assert {item.name for item in (tmp_path / "run").iterdir()} == {"journal.sqlite3", "scan.json"}
+    assert {item.name for item in (tmp_path / "run").iterdir()} == {"journal.sqlite3", "scan.json", "outputs.json"}
     done = cli("scan", "in", "--run-dir", "run")
     assert done.code == 2
     assert "--resume" in done.err

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fakescan.core.records import Evidence, EvidenceStatus, Label, Scan, ScoreKind, Strength, Supports
+from fakescan.core.records import Evidence, EvidenceStatus, ImageResult, Label, Scan, ScoreKind, Strength, Supports
 from fakescan.desk import baseline as baselines
 from fakescan.desk.baseline import Accepted, Baseline, Marked, judge_of
 from fakescan.desk.marks import CREDENTIALS, marks_of
@@ -118,9 +118,68 @@ def test_marks_are_those_of_intact_signatures_and_generators() -> None:
 def test_lost_marks_are_told_by_path() -> None:
     made = baselines.create(three())
     stripped = build_result("a.jpg", Label.FAKE, 0.9, digest="e" * 64)
-    assert made.lost(stripped) == ("claimed-ai",)
-    assert made.lost(three().results[0]) == ()
-    assert made.lost(build_result("elsewhere.jpg")) == ()
+    assert made.lost(stripped, "") == ("claimed-ai",)
+    assert made.lost(three().results[0], "") == ()
+    assert made.lost(build_result("elsewhere.jpg"), "") == ()
+    assert made.lost(stripped, "in/") == (), "another file of that name"
+
+
+def below(folder: str, *results: ImageResult, start: str = "/w") -> Scan:
+    """A scan of one folder below the one where all of them are started."""
+    return build_scan(results, root=f"{start}/{folder}", options={"paths": [folder]})
+
+
+def test_scans_of_other_folders_speak_of_the_same_files() -> None:
+    one = build_result("new/x.jpg", Label.FAKE, 0.9, evidence=(GENERATOR,))
+    two = build_result("y.jpg", Label.FAKE, 0.9, evidence=(GENERATOR,))
+    made = baselines.create(below("in", one, two))
+    assert [item.path for item in made.marked] == ["in/new/x.jpg", "in/y.jpg"]
+    assert [item.path for item in made.accepted] == ["in/new/x.jpg", "in/y.jpg"]
+    stripped = build_result("x.jpg", Label.FAKE, 0.9, digest="e" * 64)
+    part = below("in/new", stripped)
+    assert made.lost(stripped, "in/new/") == ("claimed-ai",)
+    updated = baselines.update(made, part)
+    assert [item.path for item in updated.marked] == ["in/y.jpg"], "the scan of a part has seen x without its mark"
+    other = below("in/new", build_result("y.jpg", Label.FAKE, 0.9, digest="d" * 64))
+    assert baselines.update(made, other).marked == made.marked, "in/new/y.jpg is not in/y.jpg"
+    assert baselines.prune(made, below("in", one)).marked == made.marked[:1]
+    everything = build_scan([replace_path(one, "in/new/x.jpg")], root="/w", options={"paths": ["."]})
+    assert baselines.prune(made, everything).marked == made.marked[:1]
+
+
+def replace_path(result: ImageResult, path: str) -> ImageResult:
+    record = result.record
+    return replace(result, record=replace(record, file=replace(record.file, path=path)))
+
+
+@pytest.mark.parametrize(
+    ("options", "base", "path"),
+    [
+        ({"paths": ["/w/in"]}, None, "a.jpg"),
+        ({"paths": ["/w/in"]}, "/w", "in/a.jpg"),
+        ({"paths": ["/w/in"], "relative_to": "/w"}, None, "in/a.jpg"),
+        ({"paths": ["in"], "relative_to": ".."}, None, "w/in/a.jpg"),
+        ({"paths": ["/w/in"], "relative_to": ".."}, None, "a.jpg"),
+        ({"paths": ["in"], "relative_to": "/"}, "/w", "in/a.jpg"),
+    ],
+)
+def test_paths_start_where_somebody_says(options: dict[str, object], base: str | None, path: str) -> None:
+    scan = build_scan([build_result("a.jpg", evidence=(GENERATOR,))], root="/w/in", options=options)
+    made = baselines.create(scan, base)
+    assert [item.path for item in made.marked] == [path]
+    assert baselines.prune(made, scan, base) == made
+    assert baselines.update(Baseline(), scan, base) == made
+
+
+def test_marks_whose_place_is_not_known_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    marked = '{"path": "a.jpg", "marks": ["claimed-ai"]}'
+    path.write_text(f'{{"fakescan_baseline": 1, "accepted": [], "marked": [{marked}]}}')
+    with pytest.raises(InputError, match="made by an earlier version") as caught:
+        baselines.read(path)
+    assert "baseline create RUN -o FILE --force" in caught.value.hint
+    path.write_text(f'{{"fakescan_baseline": 2, "accepted": [], "marked": [{marked}]}}')
+    assert baselines.read(path).marked == (Marked("a.jpg", ("claimed-ai",)),)
 
 
 def test_a_large_baseline_is_not_read_through_for_every_file() -> None:
@@ -139,7 +198,7 @@ def test_a_large_baseline_is_not_read_through_for_every_file() -> None:
     for result in [*scan.results] * 50:
         assert large.accepts(result, judge_of(scan)) is made.accepts(result, judge_of(scan))
         assert large.reopens(result, "another") is made.reopens(result, "another")
-        assert large.lost(result) == made.lost(result)
+        assert large.lost(result, "") == made.lost(result, "")
     assert Counted.times <= 2
 
 
@@ -162,7 +221,7 @@ def test_is_written_one_line_an_entry_and_read_back(tmp_path: Path, hostile_scan
         "",
         "[]",
         "{}",
-        '{"fakescan_baseline": 2, "accepted": [], "marked": []}',
+        '{"fakescan_baseline": 3, "accepted": [], "marked": []}',
         '{"fakescan_baseline": 1, "accepted": [{"path": "a"}]}',
         '{"fakescan_baseline": 1, "accepted": [{"path": "a", "sha256": "x", "label": "fine", "judge": "y"}]}',
         "\udcff",

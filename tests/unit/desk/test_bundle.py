@@ -10,7 +10,9 @@ import pytest
 from fakescan.core.records import Label, Scan
 from fakescan.core.schema import scan_to_json
 from fakescan.desk import bundle as bundles
+from fakescan.desk import review as reviews
 from fakescan.desk.rehash import State, check_inputs
+from fakescan.desk.review import Decision
 from fakescan.errors import InputError
 from tests.unit.reports.conftest import build_result, build_scan
 
@@ -89,6 +91,23 @@ def test_every_change_is_named(sealed: tuple[Path, str], attack: Callable[[Membe
     assert said in found.faults
 
 
+@pytest.mark.parametrize("name", [bundles.reviews_name(1), bundles.reviews_name(2)])
+def test_decisions_that_were_changed_before_the_sealing_are_told(tmp_path: Path, press_scan: Scan, name: str) -> None:
+    place = tmp_path / "r.jsonl"
+    reviews.add(place, press_scan.results[0], Decision.REAL, "J. Doe")
+    whole = place.read_bytes()
+    for content, said in (
+        (whole, []),
+        (whole.replace(b"J. Doe", b"J. Poe"), [f"line 1 of {name} is not as it was written"]),
+        (
+            b"\xff",
+            [f"{name} is damaged: 'ascii' codec can't decode byte 0xff in position 0: ordinal not in range(128)"],
+        ),
+    ):
+        bundles.seal(press_scan, tmp_path / "case.zip", {name: content})
+        assert list(bundles.check(tmp_path / "case.zip").faults) == said
+
+
 def test_a_chain_made_anew_has_another_seal(sealed: tuple[Path, str], press_scan: Scan, tmp_path: Path) -> None:
     forged = bundles.seal(press_scan, tmp_path / "forged.zip", {"report.html": b"<p>other</p>"})
     assert bundles.check(tmp_path / "forged.zip").faults == ()
@@ -133,7 +152,8 @@ def test_inputs_are_hashed_again(tmp_path: Path) -> None:
     for name, data in contents.items():
         (tmp_path / name).write_bytes(data)
     (tmp_path / "folder.png").mkdir()
-    found = {item.path: item.state for item in check_inputs(build_scan(results), tmp_path)}
+    scan = build_scan(results)
+    found = {item.path: item.state for item in check_inputs(scan, tmp_path)}
     assert found == {
         "same.png": State.SAME,
         "longer.png": State.CHANGED,
@@ -142,3 +162,30 @@ def test_inputs_are_hashed_again(tmp_path: Path) -> None:
         "folder.png": State.UNREADABLE,
         "unread.png": State.NOT_RECORDED,
     }
+    assert {item.path: item.state for item in check_inputs(scan, tmp_path, whole=True)} == found
+    bundles.seal(scan, tmp_path / "case.zip", {}, root=tmp_path, trusted=True)
+    told = {item.pop("path"): item for item in json.loads(members(tmp_path / "case.zip")["inputs.json"])}
+    assert told == {
+        name: {
+            "state": found[name].value,
+            "sha256": sha256(contents[name]).hexdigest() if name in contents else None,
+            "size_bytes": len(contents[name]) if name in contents else None,
+        }
+        for name in names
+    }
+
+
+def test_a_report_learns_no_digest_of_other_files(tmp_path: Path) -> None:
+    """Its author may be somebody else, who would like to know what is in a file of this machine."""
+    (tmp_path / "in").mkdir()
+    for name in ("in/a.png", "secret"):
+        (tmp_path / name).write_bytes(b"1234")
+    results = [build_result(path) for path in ("a.png", "../secret", str(tmp_path / "secret"))]
+    for size in (None, 4):
+        for result in results:
+            object.__setattr__(result.record.file, "size_bytes", size or result.record.file.size_bytes)
+        for trusted, digests in ((False, 0), (True, 1)):
+            bundles.seal(build_scan(results), tmp_path / "c.zip", {}, root=tmp_path / "in", trusted=trusted)
+            told = json.loads(members(tmp_path / "c.zip")["inputs.json"])
+            assert [item["state"] for item in told] == ["changed"] * 3
+            assert [item["path"] for item in told if item["sha256"]] == ["a.png"] * digests

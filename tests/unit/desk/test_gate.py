@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fakescan.core.records import Evidence, EvidenceStatus, Label, Strength, Supports
+from fakescan.core.records import Evidence, EvidenceStatus, Label, Scan, Strength, Supports
 from fakescan.desk import baseline as baselines
 from fakescan.desk import gate as gates
 from fakescan.desk.judge import judge
@@ -84,6 +84,24 @@ def test_lost_marks(tmp_path: Path) -> None:
     assert "the mark of an AI generator" in finding.text
     assert "its Content Credentials" in finding.text
     assert finding.fails
+
+
+def test_marks_that_cannot_be_looked_up_are_told(tmp_path: Path) -> None:
+    def scan(path: str, given: str, root: str) -> Scan:
+        return build_scan([build_result(path, Label.REAL, 0.1)], root=root, options={"paths": [given]})
+
+    marked = build_scan(
+        [build_result("a.jpg", Label.REAL, 0.1, evidence=(MARK,))], root="/w/in", options={"paths": ["in"]}
+    )
+    known = baselines.create(marked)
+    rules = gate(tmp_path, rule('["lost-marks"]'), with_baseline=True)
+    unknown = scan("a.jpg", "/w/in", "/w/in")
+    (note,) = judge(unknown, gate=rules, baseline=known).notes
+    assert "--relative-to" in note
+    told = judge(unknown, gate=rules, baseline=known, base="/w")
+    assert told.failing
+    assert told.notes == ()
+    assert judge(scan("b.jpg", "in", "/w/in"), gate=rules, baseline=known).notes == (), "a file that is new"
 
 
 def test_accepted_findings_pass_the_gate_and_reopened_ones_are_told(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ import pytest
 
 from fakescan.core.records import Case, ImageResult, Label, Scan
 from fakescan.errors import ReportError
-from fakescan.reports.html import SINGLE_FILE_IMAGES, HtmlRenderer
+from fakescan.reports.beside import SINGLE_FILE_IMAGES
+from fakescan.reports.html import HtmlRenderer
 from fakescan.reports.templates import read_template, template_roots
 from fakescan.reports.view_image import anchor
 

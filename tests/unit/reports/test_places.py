@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakescan.reports.places import prefix_of, root_uri, shown_place, uri_place
+from fakescan.reports.places import prefix_of, root_uri, shown_place, started_in, uri_place
 from tests.unit.reports.conftest import build_scan
 
 
@@ -39,6 +39,25 @@ def test_paths_start_where_the_check_was_started(root: str, paths: Any, prefix: 
 )
 def test_or_at_a_folder_that_is_named(base: str, prefix: str) -> None:
     assert prefix_of(build_scan([], root="/srv/site/img", options={}), base) == prefix
+
+
+@pytest.mark.parametrize(
+    ("root", "paths", "start"),
+    [
+        ("/srv/assets", ["assets"], "/srv"),
+        ("/srv", ["."], "/srv"),
+        ("/srv", ["a.png"], "/srv"),
+        ("/assets", ["assets"], "/"),
+        ("/srv/site/img", ["site/img/a", "site/img/b.png"], "/srv"),
+        ("/srv/assets", ["/srv/assets"], None),
+        ("/other", ["../other"], None),
+        ("/elsewhere", ["a/b"], None),
+        ("s3://bucket/in", ["s3://bucket/in"], None),
+        ("/srv", None, None),
+    ],
+)
+def test_where_a_scan_was_started(root: str, paths: Any, start: str | None) -> None:
+    assert started_in(build_scan([], root=root, options={"paths": paths})) == start
 
 
 @given(st.text(st.characters(codec=None, exclude_characters="\0"), min_size=1))

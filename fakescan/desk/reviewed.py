@@ -1,0 +1,112 @@
+"""The decisions about a run, by whichever of its names it was called when they were made.
+
+A run directory and each JSON report that was written with it are the same scan, but decisions lie beside the one that
+was named. All of these places are looked at, and what is new goes where there are some already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakescan.core.records import Scan
+from fakescan.desk import review as reviews
+from fakescan.desk.review import Review
+from fakescan.errors import ReportError
+from fakescan.reports.decided import Decided
+from fakescan.reports.places import started_in
+from fakescan.reports.write import STDOUT, parse_output
+from fakescan.store.run_dir import default_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What was decided about the files of a run."""
+
+    reviews: tuple[Review, ...]
+    """In the order in which they were made."""
+    places: tuple[Path, ...]
+    """The files that they lie in."""
+    home: Path
+    """The file that the next one belongs in."""
+
+    @property
+    def current(self) -> list[Review]:
+        """The last decision about each file, in the order of paths."""
+        return reviews.latest(self.reviews)
+
+
+def read_all(source: Path, scan: Scan) -> Reviewed:
+    """Read the decisions about a run from everywhere they lie.
+
+    Args:
+        source: a run directory or a JSON report.
+        scan: the scan in it.
+
+    Raises:
+        InputError: when a file of decisions was changed or is damaged.
+    """
+    own = reviews.place_of(source)
+    made, places = list(reviews.read(own)[0]), [own] if own.is_file() else []
+    known = {(result.record.file.path, result.record.file.sha256) for result in scan.results}
+    for place in _other_places(source, scan):
+        # Another scan may have taken the place of the report by now: only decisions about these files count.
+        found = [item for item in reviews.read(place)[0] if (item.path, item.sha256) in known]
+        if found:
+            made += found
+            places.append(place)
+    if len(places) > 1:
+        made.sort(key=lambda item: item.at)
+    return Reviewed(tuple(made), tuple(places), places[0] if places else own)
+
+
+def decided(reviewed: Reviewed, scan: Scan) -> dict[str, Decided]:
+    """The last decision about each file of a scan, by path, as a page shows it; other bytes have none.
+
+    Args:
+        reviewed: as ``read_all`` gives it.
+        scan: the scan.
+    """
+    digests = {result.record.file.path: result.record.file.sha256 for result in scan.results}
+    return {
+        item.path: Decided(item.decision.value, item.examiner, item.at, item.note)
+        for item in reviewed.current
+        if digests.get(item.path) == item.sha256
+    }
+
+
+def seen_from_start(scan: Scan, text: str) -> list[Path]:
+    """Where a path of a scan's options may lead: from where it was started, as far as that is known, and from here.
+
+    Args:
+        scan: a finished scan.
+        text: the path.
+    """
+    start = started_in(scan)
+    places = [Path(start) / text, Path(text)] if start else [Path(text)]
+    return list({place.absolute(): place for place in places}.values())
+
+
+def _other_places(source: Path, scan: Scan) -> Iterator[Path]:
+    """Files of decisions beside the other names of a run."""
+    seen = {reviews.place_of(source).resolve()}
+    for name in _names(scan):
+        place = reviews.place_of(name)
+        if place.is_file() and place.resolve() not in seen:
+            seen.add(place.resolve())
+            yield place
+
+
+def _names(scan: Scan) -> Iterator[Path]:
+    """What a run may be called by: its directory, and the JSON reports that were written with it."""
+    run_dir = scan.options.get("run_dir")
+    yield from seen_from_start(scan, run_dir) if isinstance(run_dir, str) and run_dir else [default_folder(scan)]
+    outputs = scan.options.get("outputs")
+    for text in outputs if isinstance(outputs, list) else []:
+        try:
+            target = parse_output(str(text))
+        except ReportError:
+            continue
+        if target.fmt == "json" and target.path != STDOUT:
+            yield from seen_from_start(scan, str(target.path))
