@@ -95,7 +95,46 @@ def test_what_could_not_be_read_is_said_and_ends_with_3(cli: Cli, photos: Path) 
     (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
     done = cli("calibrate", photos, *RISK)
     assert done.code == 3
-    assert "1 file could not be assessed" in done.out
+    assert "1 file could not be assessed, left out: broken.png." in done.out
+
+
+def test_failed_files_are_named_a_few_of_many_and_escaped(cli: Cli, photos: Path) -> None:
+    for number in range(7):
+        (photos / f"broken{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
+    (photos / "a\x1b[2J.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
+    done = cli("calibrate", photos, *RISK, "--json")
+    assert done.code == 3
+    assert "8 files could not be assessed" in done.err
+    assert "broken0.png" in done.err
+    assert "and 3 more" in done.err
+    assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize("places", [("nothere",), ("photos", "nothere"), ("photos", "--fakes", "nothere")])
+def test_a_place_that_is_not_there_is_told_before_the_model_is_loaded(
+    cli: Cli, photos: Path, monkeypatch: pytest.MonkeyPatch, places: tuple[str, ...]
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        pytest.fail("the model was loaded")
+
+    monkeypatch.setattr("fakescan.engines.load", load)
+    done = cli("calibrate", *places)
+    assert done.code == 2
+    assert "error: there is no nothere" in done.err
+
+
+@pytest.mark.parametrize("content", [None, b"\x89PNG\r\n\x1a\n and nothing more"])
+def test_fakes_without_a_usable_picture_are_refused(
+    cli: Cli, photos: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    (tmp_path / "ai").mkdir()
+    if content is not None:
+        (tmp_path / "ai" / "broken.png").write_bytes(content)
+    done = cli("calibrate", photos, "--fakes", tmp_path / "ai", *RISK)
+    assert done.code == 2
+    assert "--fakes: no picture there can be used" in done.err
+    assert ("broken.png" in done.err) is (content is not None)
+    assert not Path(OWN).exists()
 
 
 def test_fakes_say_what_is_found(cli: Cli, photos: Path, tmp_path: Path) -> None:
