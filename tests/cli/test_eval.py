@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -264,6 +265,35 @@ def test_changed_pictures_are_scanned_too(cli: Cli, testset: Path) -> None:
     page = Page(Path("p.html").read_text("utf-8"))
     assert "The same pictures changed" in page.text
     assert cli("eval", testset, "--robustness", "--report", "r.json").code == 2
+
+
+def test_an_interrupt_among_changed_pictures_is_told_as_it_is(
+    cli: Cli, testset: Path, engine: WeightlessEngine
+) -> None:
+    def stop(number: int) -> None:
+        if number == 8:  # past the four pictures as they are
+            raise KeyboardInterrupt
+
+    command = ("--limit", "1", "--robustness")
+    engine.before_batch = stop
+    done = cli("eval", testset, *command)
+    assert done.code == 130
+    assert "these scans start anew next time; with --run-dir DIR, --resume can go on" in done.err
+
+    engine.batches.clear()
+    shutil.rmtree("cache")  # else answers come from there
+    kept = ("--run-dir", "run")
+    done = cli("eval", testset, *command, *kept)
+    assert done.code == 130
+    assert "--resume goes on from there" in done.err
+    shutil.rmtree("cache")
+    engine.before_batch = lambda number: None
+    first = sum(len(digests) for digests, _ in engine.batches)
+    found = run_json(cli, testset, *command, *kept, "--resume")
+    assert all(row["n"] == 4 for row in found["robustness"]["variants"])
+    assert first > 4
+    assert sum(len(digests) for digests, _ in engine.batches) == 4 + 19 * 4, "what was done is done again"
+    assert sorted(place.name for place in Path("run").iterdir() if place.is_dir()) == ["robustness"]
 
 
 def test_presets_are_listed(cli: Cli) -> None:

@@ -96,6 +96,33 @@ def test_rounds_are_drawn_and_told(cli: Cli, testset: Path, monkeypatch: pytest.
     assert "luctuation" in Path("f.html").read_text("utf-8")
 
 
+def test_rounds_that_were_interrupted_go_on(cli: Cli, testset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = DrawingEngine()
+    monkeypatch.setattr("fakescan.engines.load", lambda *_, **__: engine)
+
+    def stop(number: int) -> None:
+        if number == 3:  # a batch each round
+            raise KeyboardInterrupt
+
+    command = ("eval", testset, "--rounds", "4", *QUICK)
+    engine.before_batch = stop
+    done = cli(*command)
+    assert done.code == 130
+    assert "start anew next time" in done.err
+    engine.batches.clear()
+    done = cli(*command, "--run-dir", "run")
+    assert done.code == 130
+    assert "--resume goes on from there" in done.err
+    assert len(engine.batches) == 3
+    engine.before_batch = lambda number: None
+    done = cli(*command, "--run-dir", "run", "--resume")
+    assert done.code == 0, done.err
+    assert len(json.loads(done.out)["consistency"]["temperatures"][0]["rounds"]) == 4
+    asked = [len(digests) for digests, _ in engine.batches[3:]]
+    assert asked == [1, 4], "only the picture that had failed in the second round, and the last round"
+    assert cli(*command, "--run-dir", "run").code == 2, "answers of another evaluation were taken unasked"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
