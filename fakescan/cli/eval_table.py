@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fakescan.reports.evaluation import view
+from fakescan.reports.evaluation.parts import parts_of
 from fakescan.reports.evaluation.view import FIGURES, Document, Row
 
 _IN_TERMINAL = ("accuracy", "real_accuracy", "fake_accuracy", "auroc", "average_precision", "tpr_at_fpr_0.01", "ece")
@@ -40,33 +41,13 @@ def print_evaluation(documents: Sequence[Document], out: TextIO) -> None:
         for row in rows:
             side_by_side.add_row(*map(Text, row))
         console.print(side_by_side)
-    if texts := view.reasoning_rows(document):
-        table = _table("reasoning", "")
-        for title, value in texts:
-            table.add_row(title, Text(value))
-        console.print(table)
-    if changes := view.robustness_rows(document):
-        table = _table(*view.ROBUSTNESS_HEADER)
-        for line in changes:
+    for part in parts_of(documents):
+        table = _table(*part.header)
+        for line in part.rows:
             table.add_row(*map(Text, line))
         console.print(table)
-        console.print(Text(view.robustness_sentence(document)), soft_wrap=True)
-    if rounds := view.round_rows(document):
-        table = _table(*view.ROUNDS_HEADER)
-        for line in rounds:
-            table.add_row(*map(Text, line))
-        console.print(table)
-    if marks := view.human_rows(document):
-        table = _table(*view.HUMAN_HEADER)
-        for line in marks:
-            table.add_row(*map(Text, line))
-        console.print(table)
-        console.print(Text(view.human_sentence(document)), soft_wrap=True)
-    if counted := view.official_rows(document):
-        table = _table("authors' counting", "real", "fake", "all", "left out")
-        for line in counted:
-            table.add_row(*map(Text, line))
-        console.print(table)
+        if part.note:
+            console.print(Text(part.note), soft_wrap=True)
     errors = document["errors"]
     for error in errors[:_MOST_ERRORS]:
         console.print(

@@ -142,6 +142,45 @@ def test_reasoning_is_measured_where_there_are_references(
     assert (found["n"], found["bleu1"], found["rougeL"]) == (2, 1.0, 1.0)
 
 
+def test_texts_are_in_every_table_by_group_and_beside(cli: Cli, testset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("nltk")
+    pytest.importorskip("rouge_score")
+    for name, words in (("a", "Therefore, this image is fake."), ("b", "Something else.")):
+        table = {f"{name}/1_fake/0.png": {"Low Image Quality": words}}
+        (testset / f"{name}_reasoning.json").write_text(json.dumps(table), "utf-8")
+    from fakescan_trainer.evaluate import reasoning
+
+    monkeypatch.setattr(reasoning, "SentenceEncoder", lambda folder: None)
+    outputs = [word for suffix in ("json", "csv", "md", "tex", "html") for word in ("-o", f"t.{suffix}")]
+    done = cli("eval", testset, "--reasoning", "all", *outputs, *QUICK)
+    assert done.code == 0, done.err
+    found = json.loads(Path("t.json").read_text("utf-8"))
+    assert {name: (group["n_texts"], group["bleu1"]) for name, group in found["groups"].items()} == {
+        "a": (1, 1.0), "b": (1, 0.0),
+    }  # fmt: skip
+    assert found["average"]["bleu1"] == found["overall"]["bleu1"] == 0.5
+    accuracy = f"{100 * found['groups']['a']['accuracy']:.1f}"
+    markdown, tex = Path("t.md").read_text("utf-8"), Path("t.tex").read_text("utf-8")
+    assert f"| a | 1 | {accuracy} | 1.000 | 1.000 | 1.000 | – |" in markdown
+    assert rf"a & 1 & {accuracy} & 1.000 & 1.000 & 1.000 & -- \\" in tex
+    assert re.search(rf"^a\s+1\s+{accuracy}\s+1\.000\s", done.out, re.MULTILINE)
+    assert "BLEU-1" in Page(Path("t.html").read_text("utf-8")).text
+    with Path("t.csv").open(encoding="utf-8-sig", newline="") as lines:
+        rows = {(row["kind"], row["name"]): row for row in csv.DictReader(lines)}
+    assert (rows["group", "a"]["n_texts"], rows["group", "a"]["rougeL"]) == ("1", "1.000000")
+    assert rows["group", "a"]["css"] == ""
+
+    # Another detector's texts stand in a second table; one without texts has dashes there.
+    found["detector"]["name"] = "other"
+    Path("other.json").write_text(json.dumps(found), "utf-8")
+    assert cli("eval", testset, "--beside", "other.json", "-o", "b.md", "-o", "b.tex", "-o", "b.html", *QUICK).code == 0
+    average = f"{100 * found['average']['accuracy']:.1f}"
+    assert f"| other | {average} | 0.500 | " in Path("b.md").read_text("utf-8")
+    assert rf"other & {average} & 0.500 & " in Path("b.tex").read_text("utf-8")
+    assert re.search(rf"\| weightless \| {average} \| – \|", Path("b.md").read_text("utf-8"))
+    assert "Texts of detectors side by side" in Page(Path("b.html").read_text("utf-8")).text
+
+
 def test_another_detector_joins_the_tables(cli: Cli, testset: Path) -> None:
     names = sorted(path.relative_to(testset).as_posix() for path in testset.rglob("*.png"))
     with Path("other.csv").open("w", encoding="utf-8", newline="") as out:
@@ -256,7 +295,8 @@ def test_what_cannot_be_meant_ends_with_2(cli: Cli, testset: Path, arguments: tu
 
 
 def test_changed_pictures_are_scanned_too(cli: Cli, testset: Path) -> None:
-    found = run_json(cli, testset, "--limit", "1", "--robustness", "-o", "p.html")["robustness"]
+    found = run_json(cli, testset, "--limit", "1", "--robustness", "-o", "p.html", "-o", "p.tex", "-o", "p.csv")
+    found = found["robustness"]
     assert len(found["variants"]) == 19
     assert all(row["n"] == 4 for row in found["variants"])
     assert {image["path"] for image in found["images"]} <= {
@@ -264,6 +304,12 @@ def test_changed_pictures_are_scanned_too(cli: Cli, testset: Path) -> None:
     }
     page = Page(Path("p.html").read_text("utf-8"))
     assert "The same pictures changed" in page.text
+    assert r"JPEG, quality 30 & " in Path("p.tex").read_text("utf-8")
+    with Path("p.csv").open(encoding="utf-8-sig", newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["kind"] == "change"]
+    assert [(row["name"], row["accuracy"], row["flips"]) for row in rows] == [
+        (row["name"], f"{row['accuracy']:.6f}", str(row["flips"])) for row in found["variants"]
+    ]
     assert cli("eval", testset, "--robustness", "--report", "r.json").code == 2
 
 

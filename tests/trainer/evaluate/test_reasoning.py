@@ -44,7 +44,21 @@ def test_only_images_with_both_texts_are_measured() -> None:
     found = measure(rows, None)
     assert (found["n"], found["n_without_text"], found["bleu1"], found["rougeL"]) == (1, 1, 1.0, 1.0)
     assert "css" not in found
-    assert measure(rows[1:], None) == {"n": 0, "n_without_text": 1}
+    assert measure(rows[1:], None) == {"n": 0, "n_without_text": 1, "groups": {"g": {"n": 0}}}
+
+
+def test_figures_are_given_by_group_too() -> None:
+    pytest.importorskip("nltk")
+    pytest.importorskip("rouge_score")
+    rows = [written(0, "soft edges", "soft edges"), written(1, "soft", "hard edges"), written(2, "soft edges", "soft")]
+    placed = [
+        replace(row, sample=replace(row.sample, group=name)) for row, name in zip(rows, ("a", "b", "a"), strict=True)
+    ]
+    found = measure(placed, None)
+    assert found["groups"]["a"]["bleu1"] == pytest.approx((1 + 1 / 2) / 2)
+    assert found["groups"]["b"]["bleu1"] == 0
+    assert found["bleu1"] == pytest.approx(1 / 2)
+    assert {name: group["n"] for name, group in found["groups"].items()} == {"a": 2, "b": 1}
 
 
 def test_the_packaged_encoder_knows_meaning() -> None:
