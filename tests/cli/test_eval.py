@@ -210,7 +210,22 @@ def test_two_detectors_are_compared_on_the_same_images(cli: Cli, testset: Path) 
     wrong = 8 - round(8 * found["figures"]["accuracy"]["first"])
     assert found["mcnemar"] == {"only_first_right": 0, "only_second_right": wrong, "p": min(1.0, 2 / 2**wrong)}
     assert found["figures"]["auroc"]["second"] == 1
-    told = cli("eval", "--compare", "a.json", "b.json", *QUICK).out
+    written = [word for suffix in ("md", "tex", "csv", "json") for word in ("-o", f"c.{suffix}")]
+    told = cli("eval", "--compare", "a.json", "b.json", *written, *QUICK).out
+    accuracy = found["figures"]["accuracy"]
+    cells = [f"{100 * accuracy[key]:.1f}" for key in ("first", "second", "difference")]
+    assert f"| {' | '.join(cells)} | " in Path("c.md").read_text("utf-8")
+    assert "McNemar" in Path("c.md").read_text("utf-8")
+    assert f" & {' & '.join(cells)} & " in Path("c.tex").read_text("utf-8")
+    with Path("c.csv").open(encoding="utf-8-sig", newline="") as lines:
+        rows = {row["figure"]: row for row in csv.DictReader(lines)}
+    assert set(rows) == set(found["figures"])
+    assert (rows["accuracy"]["difference"], rows["accuracy"]["test"]) == (f"{accuracy['difference']:.6f}", "McNemar")
+    assert rows["auroc"]["p"] == f"{found['delong']['p']:.6f}"
+    assert json.loads(Path("c.json").read_text("utf-8"))["shared"] == 8
+    page = cli("eval", "--compare", "a.json", "b.json", "-o", "c.html")
+    assert page.code == 2
+    assert "end the name in .json, .csv, .md, .tex" in page.err
     assert "McNemar" in told
     assert "DeLong" in told
     cli("scan", testset, "--reasoning", "none", "-o", "r.json")

@@ -79,11 +79,11 @@ def write_markdown(documents: Sequence[Document], out: TextIO) -> None:
     if matched := view.matched_rows(document):
         lines += ["", "Real and AI-generated images of one origin:", "", *_markdown_rows(matched)]
     header, rows = view.paper_table(documents)
-    lines += ["", "Accuracy in percent:", "", _markdown_line(header), "|" + "---|" * len(header)]
-    lines += [_markdown_line(row) for row in rows]
+    lines += ["", "Accuracy in percent:", "", markdown_line(header), "|" + "---|" * len(header)]
+    lines += [markdown_line(row) for row in rows]
     for part in parts_of(documents):
-        lines += ["", f"{prose(part.title)}:", "", _markdown_line(part.header), "|" + "---|" * len(part.header)]
-        lines += map(_markdown_line, part.rows)
+        lines += ["", f"{prose(part.title)}:", "", markdown_line(part.header), "|" + "---|" * len(part.header)]
+        lines += map(markdown_line, part.rows)
         lines += ["", prose(part.note)] * bool(part.note)
     out.write("\n".join(lines) + "\n")
 
@@ -104,11 +104,11 @@ def write_latex(documents: Sequence[Document], out: TextIO) -> None:
         lines += ["", *_latex_start("l" + "r" * (len(heads) - 1), heads), *_latex_groups(matched)]
         lines += _latex_end("Real and AI-generated images of one origin. Shares in percent.")
     header, rows = view.paper_table(documents)
-    lines += ["", *_latex_table(header, rows, "Accuracy in percent.")]
+    lines += ["", *latex_table(header, rows, "Accuracy in percent.")]
     figures = view.overall_rows(document)
-    lines += ["", *_latex_table(("figure", "value", "95 % interval"), figures, f"{view.title_of(document)}.")]
+    lines += ["", *latex_table(("figure", "value", "95 % interval"), figures, f"{view.title_of(document)}.")]
     for part in parts_of(documents):
-        lines += ["", *_latex_table(part.header, part.rows, f"{part.title}. {part.note}".strip())]
+        lines += ["", *latex_table(part.header, part.rows, f"{part.title}. {part.note}".strip())]
     out.write("\n".join(lines) + "\n")
 
 
@@ -121,9 +121,25 @@ def latex(text: str) -> str:
     return "".join(_LATEX.get(char, char) for char in text)
 
 
-def _latex_table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> list[str]:
+def latex_table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> list[str]:
+    """The lines of a table whose first column is text.
+
+    Args:
+        header: over the columns; safe to show, as is everything here.
+        rows: of the table.
+        caption: below it.
+    """
     lines = _latex_start("l" + "r" * (len(header) - 1), [latex(name) for name in header])
     return [*lines, *(" & ".join(map(latex, row)) + r" \\" for row in rows), *_latex_end(caption)]
+
+
+def markdown_line(cells: Sequence[str]) -> str:
+    """A row of a table.
+
+    Args:
+        cells: safe to show.
+    """
+    return "| " + " | ".join(prose(text) for text in cells) + " |"
 
 
 def _latex_groups(rows: Sequence[Row]) -> list[str]:
@@ -148,9 +164,5 @@ def _latex_end(caption: str) -> list[str]:
 
 def _markdown_rows(rows: Sequence[Row]) -> list[str]:
     heads = ["group", "real", "AI", *(figure.short for figure in FIGURES)]
-    lines = [_markdown_line(heads), "|---|" + "---:|" * (len(heads) - 1)]
-    return [*lines, *(_markdown_line([row.name, row.n_real, row.n_fake, *row.cells]) for row in rows)]
-
-
-def _markdown_line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(prose(text) for text in cells) + " |"
+    lines = [markdown_line(heads), "|---|" + "---:|" * (len(heads) - 1)]
+    return [*lines, *(markdown_line([row.name, row.n_real, row.n_fake, *row.cells]) for row in rows)]
