@@ -126,10 +126,11 @@ def calibrate(
     options = replace(options, reasoning=Reasoning.ALL if decides is ScoreKind.AFTER else Reasoning.NONE)
     command = shell_line(["fakescan", *(ctx.obj or [])])
     shipped = used.calibration.get(decides)
-    if shipped is None:
+    if shipped is None and not fakes:
         raise ModelError(
             f"the model has no calibration of the score {decides.value} the text to start from",
-            "calibrate it in training (fakescan_trainer.calibrate), or use --score",
+            "fit one from AI-generated images too: "
+            + shell_line(["fakescan", "calibrate", *photographs, "--fakes", "DIR"]),
         )
     real = _counted(_scan(options, photographs, used, command, quiet=quiet), decides)
     fake = _Scored([], 0, [], Counter())
@@ -158,16 +159,23 @@ def calibrate(
     if json:
         sys.stdout.write(text)
     elif not quiet:
-        before = sum(_p(pair, shipped) >= shipped.threshold for pair in real.pairs)
-        bound = upper_bound(before, len(real.pairs), confidence)
-        for line in _words(own, shipped, before, bound, failed, output):
+        earlier = ""
+        if shipped is not None:
+            before = sum(_p(pair, shipped) >= shipped.threshold for pair in real.pairs)
+            earlier = _earlier(shipped, before, upper_bound(before, len(real.pairs), confidence), confidence)
+        for line in _words(own, earlier, failed, output):
             typer.echo(one_line(line))
     raise typer.Exit(INCOMPLETE if failed else CLEAN)
 
 
-def _words(
-    own: OwnCalibration, shipped: Calibration, before: int, bound: float, failed: Sequence[str], output: Path
-) -> list[str]:
+def _earlier(shipped: Calibration, called: int, bound: float, confidence: float) -> str:
+    return (
+        f"The model's own threshold {shipped.threshold:.6f} calls {called} of them AI-generated; with "
+        f"{percent(confidence)} confidence, at most {percent(round(bound, 4))} of photographs like these."
+    )
+
+
+def _words(own: OwnCalibration, earlier: str, failed: Sequence[str], output: Path) -> list[str]:
     promise, record = own.promise, own.record
     lines = [f"{count(promise.photographs, 'photograph')} scored by {own.model_name}."]
     if promise.copies:
@@ -175,8 +183,7 @@ def _words(
     if failed:
         lines.append(f"{_left_out(failed)}.")
     lines += [
-        f"The model's own threshold {shipped.threshold:.6f} calls {before} of them AI-generated; with "
-        f"{percent(promise.confidence)} confidence, at most {percent(round(bound, 4))} of photographs like these.",
+        earlier or "The model has no calibration of its own: temperature, bias and band come from these images alone.",
         f"The threshold is now {record.threshold:.6f} and calls {promise.called_fake} of them AI-generated.",
         sentence(promise, record.threshold),
     ]

@@ -137,7 +137,9 @@ def test_fakes_without_a_usable_picture_are_refused(
     assert not Path(OWN).exists()
 
 
-def test_fakes_say_what_is_found(cli: Cli, photos: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def fakes(photos: Path, tmp_path: Path) -> Path:
+    """Pictures that the engine mostly finds fake; the photographs are made such that it mostly finds them real."""
     (tmp_path / "ai").mkdir()
     wanted = [content for seed in range(1000, 1300) if score(content := png(seed)) > 2][:35]
     for number, content in enumerate(wanted):
@@ -148,12 +150,37 @@ def test_fakes_say_what_is_found(cli: Cli, photos: Path, tmp_path: Path) -> None
     extra = [content for seed in range(2000, 2300) if score(content := png(seed)) < 4][:40]
     for number, content in enumerate(extra):
         (photos / f"more{number}.png").write_bytes(content)
-    done = cli("calibrate", photos, "--fakes", tmp_path / "ai", *RISK, "--json")
+    return tmp_path / "ai"
+
+
+def test_fakes_say_what_is_found(cli: Cli, photos: Path, fakes: Path) -> None:
+    done = cli("calibrate", photos, "--fakes", fakes, *RISK, "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert found["promise"]["fakes"] >= 30
     assert 0 < found["calibration"]["before"]["metrics"]["fake_called_fake"] <= 1
     assert found["calibration"]["before"]["temperature"] != MEASURED["before"].temperature  # type: ignore[index]
+
+
+def test_a_model_without_a_calibration_gets_one_from_both_labels(
+    cli: Cli, photos: Path, fakes: Path, engine: WeightlessEngine
+) -> None:
+    engine.calibration = {}
+    done = cli("calibrate", photos, *RISK)
+    assert done.code == 2
+    assert f"hint: fit one from AI-generated images too: fakescan calibrate {photos} --fakes DIR" in done.err
+    assert "files to examine" not in done.err
+    done = cli("calibrate", photos, "--fakes", fakes, *RISK)
+    assert done.code == 0, done.err
+    assert "The model has no calibration of its own" in done.out
+    assert "The model's own threshold" not in done.out
+    own = read_own(Path(OWN))
+    assert own.record.temperature not in (1.0, 10.0)
+    assert own.record.threshold >= 0.5
+    assert 0 < own.record.inconclusive_band[0] <= own.record.threshold
+    found = report(cli, fakes, "--calibration", OWN)
+    assert found["summary"]["fake"] > 0
+    assert "of your own photographs" in found["calibration"]["before"]["fitted_on"]
 
 
 def test_it_is_refused_for_anything_else(cli: Cli, photos: Path, engine: WeightlessEngine) -> None:
