@@ -199,6 +199,8 @@ def refuse_unused(flags: Mapping[str, Any], taken: str, *, both: bool) -> None:
     if taken == "--report" and flags.get("threshold"):
         about.append("threshold")
     faults = [f"--{name.replace('_', '-')} is of no use with {taken}, which brings the answers" for name in about]
+    if taken == "--scores" and flags.get("official"):
+        faults.append("--official counts the words of answers, and a list of scores has no texts")
     if both:
         faults.append("--report and --scores contradict each other")
     if faults:

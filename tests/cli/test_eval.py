@@ -291,6 +291,7 @@ def test_hostile_names_are_text_everywhere(cli: Cli, testset: Path) -> None:
         (("nowhere",), "there is no nowhere"),
         (("set", "--real", "set"), "contradict each other"),
         (("set", "--report", "a", "--scores", "b"), "--report and --scores contradict"),
+        (("set", "--scores", "a", "--official"), "a list of scores has no texts"),
         (("set", "--report", "a", "--model", "m"), "--model is of no use with --report"),
         (("set", "-o", "figures.docx"), "cannot tell the format"),
         (("set", "--preset", "genimagee"), "did you mean genimage"),
