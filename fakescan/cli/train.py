@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HELP = """Fine-tune a model by a recipe (LM + FACL + CPM).
 
-Example: [bold]fakescan train nano.toml run.out=runs/mine data.root=photos[/bold]
+Example: [bold]fakescan train own run.out=runs/mine data.root=photos[/bold]
 
 On several cards: [bold]accelerate launch --config_file FILE -m fakescan train ...[/bold], with a FILE of --launch-file.
 
