@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -47,6 +49,15 @@ def test_only_images_with_both_texts_are_measured() -> None:
     assert measure(rows[1:], None) == {"n": 0, "n_without_text": 1, "groups": {"g": {"n": 0}}}
 
 
+class LengthEncoder:
+    """Texts of as many words point the same way, all others stand at right angles."""
+
+    name = "length"
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        return np.eye(4)[[len(text.split()) for text in texts]]
+
+
 def test_figures_are_given_by_group_too() -> None:
     pytest.importorskip("nltk")
     pytest.importorskip("rouge_score")
@@ -54,7 +65,9 @@ def test_figures_are_given_by_group_too() -> None:
     placed = [
         replace(row, sample=replace(row.sample, group=name)) for row, name in zip(rows, ("a", "b", "a"), strict=True)
     ]
-    found = measure(placed, None)
+    found = measure(placed, cast(SentenceEncoder, LengthEncoder()))
+    assert found["css"] == pytest.approx(1 / 3)
+    assert {name: group["css"] for name, group in found["groups"].items()} == {"a": 0.5, "b": 0.0}
     assert found["groups"]["a"]["bleu1"] == pytest.approx((1 + 1 / 2) / 2)
     assert found["groups"]["b"]["bleu1"] == 0
     assert found["bleu1"] == pytest.approx(1 / 2)
