@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,21 +18,25 @@ from fakescan.cli import scan_options as flag
 from fakescan.cli.console import Watch
 from fakescan.cli.exits import CLEAN, INCOMPLETE, INTERRUPTED, one_line, say, shell_line
 from fakescan.cli.settings import resolve
+from fakescan.core.addresses import is_address
 from fakescan.core.calibration import probability
 from fakescan.core.calibration_file import OwnCalibration, binding_of, own_to_json, percent, sentence
 from fakescan.core.duplicates import clusters_of
 from fakescan.core.options import OPTION_NAMES, FailOn, Reasoning, ScanOptions
 from fakescan.core.policy import Policy
-from fakescan.core.records import Assessed, Calibration, Failure, ImageResult, LogitPair, Scan, ScoreKind
+from fakescan.core.records import Assessed, Calibration, ImageResult, LogitPair, Scan, ScoreKind
 from fakescan.engines import model_folder
-from fakescan.errors import ConfigError, ModelError, ReportError
+from fakescan.errors import ConfigError, DataError, ModelError, ReportError
 from fakescan.pipeline import run_scan
 from fakescan.protocols import Engine
+from fakescan.reports.escape import visible
 from fakescan.reports.words import count
 from fakescan.store.atomic import check_writable, write_atomically
 from fakescan.version import __version__
 
 _PROMISE = "What is promised"
+_NAMED = 5
+"""Files that could not be assessed, by name at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class _Scored:
 
     pairs: list[LogitPair]
     copies: int
-    failed: int
+    failed: list[str]
     kinds: Counter[str]
 
 
@@ -113,6 +118,7 @@ def calibrate(
     if output.exists() and not force:
         raise ReportError(f"{ascii(str(output))[1:-1]} is there already", "add --force, or choose another name with -o")
     check_writable(output)
+    _check_places([*photographs, *(fakes or ())])
     options = _options(ctx.params, config)
     model_folder(options.model)
     used = fakescan.engine_of(options)
@@ -120,15 +126,19 @@ def calibrate(
     options = replace(options, reasoning=Reasoning.ALL if decides is ScoreKind.AFTER else Reasoning.NONE)
     command = shell_line(["fakescan", *(ctx.obj or [])])
     shipped = used.calibration.get(decides)
-    if shipped is None:
+    if shipped is None and not fakes:
         raise ModelError(
             f"the model has no calibration of the score {decides.value} the text to start from",
-            "calibrate it in training (fakescan_trainer.calibrate), or use --score",
+            "fit one from AI-generated images too: "
+            + shell_line(["fakescan", "calibrate", *photographs, "--fakes", "DIR"]),
         )
     real = _counted(_scan(options, photographs, used, command, quiet=quiet), decides)
-    fake = _Scored([], 0, 0, Counter())
+    fake = _Scored([], 0, [], Counter())
     if fakes:
-        fake = _counted(_scan(options, fakes, used, command, quiet=quiet), decides)
+        fake = _counted(_scan(replace(options, allow_empty=True), fakes, used, command, quiet=quiet), decides)
+        if not fake.pairs:
+            why = f": {_left_out(fake.failed)}" if fake.failed else ""
+            raise DataError(f"--fakes: no picture there can be used{why}", "give AI-generated images, or leave it out")
     from fakescan_trainer.promise import fit, upper_bound
 
     record, promise = fit(
@@ -144,28 +154,36 @@ def calibrate(
     text = own_to_json(own)
     write_atomically(output, lambda out: out.write(text))
     failed = real.failed + fake.failed
+    if failed and (json or quiet):
+        say(_left_out(failed))
     if json:
         sys.stdout.write(text)
     elif not quiet:
-        before = sum(_p(pair, shipped) >= shipped.threshold for pair in real.pairs)
-        bound = upper_bound(before, len(real.pairs), confidence)
-        for line in _words(own, shipped, before, bound, failed, output):
+        earlier = ""
+        if shipped is not None:
+            before = sum(_p(pair, shipped) >= shipped.threshold for pair in real.pairs)
+            earlier = _earlier(shipped, before, upper_bound(before, len(real.pairs), confidence), confidence)
+        for line in _words(own, earlier, failed, output):
             typer.echo(one_line(line))
     raise typer.Exit(INCOMPLETE if failed else CLEAN)
 
 
-def _words(
-    own: OwnCalibration, shipped: Calibration, before: int, bound: float, failed: int, output: Path
-) -> list[str]:
+def _earlier(shipped: Calibration, called: int, bound: float, confidence: float) -> str:
+    return (
+        f"The model's own threshold {shipped.threshold:.6f} calls {called} of them AI-generated; with "
+        f"{percent(confidence)} confidence, at most {percent(round(bound, 4))} of photographs like these."
+    )
+
+
+def _words(own: OwnCalibration, earlier: str, failed: Sequence[str], output: Path) -> list[str]:
     promise, record = own.promise, own.record
     lines = [f"{count(promise.photographs, 'photograph')} scored by {own.model_name}."]
     if promise.copies:
         lines.append(f"{count(promise.copies, 'near-duplicate')} left out: each picture counts once.")
     if failed:
-        lines.append(f"{count(failed, 'file')} could not be assessed: left out.")
+        lines.append(f"{_left_out(failed)}.")
     lines += [
-        f"The model's own threshold {shipped.threshold:.6f} calls {before} of them AI-generated; with "
-        f"{percent(promise.confidence)} confidence, at most {percent(round(bound, 4))} of photographs like these.",
+        earlier or "The model has no calibration of its own: temperature, bias and band come from these images alone.",
         f"The threshold is now {record.threshold:.6f} and calls {promise.called_fake} of them AI-generated.",
         sentence(promise, record.threshold),
     ]
@@ -180,6 +198,22 @@ def _words(
         "compression need a calibration of their own.",
         f"Written: {output}. Use it with: " + shell_line(["fakescan", "scan", "PATH", "--calibration", str(output)]),
     ]
+
+
+def _check_places(places: Sequence[str]) -> None:
+    """Refuse what is not there before a model is loaded, which takes long, and before anything is scanned."""
+    absent = [place for place in places if not is_address(place) and not os.path.lexists(place)]
+    if absent:
+        raise ConfigError(
+            [f"there is no {visible(place, limit_chars=200)}" for place in absent],
+            "give folders of pictures that are there",
+        )
+
+
+def _left_out(failed: Sequence[str]) -> str:
+    names = ", ".join(visible(path, limit_chars=100) for path in failed[:_NAMED])
+    more = f" and {len(failed) - _NAMED:,} more" if len(failed) > _NAMED else ""
+    return f"{count(len(failed), 'file')} could not be assessed, left out: {names}{more}"
 
 
 def _options(flags: Mapping[str, Any], config: str | None) -> ScanOptions:
@@ -205,7 +239,6 @@ def _scan(options: ScanOptions, places: Sequence[str], engine: Engine, command: 
 
 def _counted(scan: Scan, decides: ScoreKind) -> _Scored:
     """Every picture once: of near-duplicates, which are no independent photographs, the one that scores highest."""
-    failed = sum(isinstance(result.outcome, Failure) for result in scan.results)
     found = {result.record.file.path: (result, pair) for result in scan.results if (pair := _pair(result, decides))}
     dropped: set[str] = set()
     for cluster in clusters_of(scan.results):
@@ -214,8 +247,8 @@ def _counted(scan: Scan, decides: ScoreKind) -> _Scored:
         dropped.update(members[:-1])
     kept = [item for path, item in found.items() if path not in dropped]
     kinds = Counter(result.record.kind.value for result, _ in kept if result.record.kind)
-    unscored = len(scan.results) - failed - len(found)
-    return _Scored([pair for _, pair in kept], len(dropped), failed + unscored, kinds)
+    failed = [path for result in scan.results if (path := result.record.file.path) not in found]
+    return _Scored([pair for _, pair in kept], len(dropped), failed, kinds)
 
 
 def _pair(result: ImageResult, decides: ScoreKind) -> LogitPair | None:

@@ -14,6 +14,8 @@ from fakescan.cli.scan_options import Debug
 from fakescan.errors import DataError
 
 _SHOWN = 20
+_ROUNDING = 0.011
+"""So far from 1 shares may be altogether: three times 0.33 is meant to be all."""
 
 
 class By(StrEnum):
@@ -203,7 +205,7 @@ def _shares(text: str) -> dict[str, float]:
     """``train=0.8,validation=0.2``.
 
     Raises:
-        DataError: it is not of that form.
+        DataError: it is not of that form, or they do not come to 1.
     """
     shares: dict[str, float] = {}
     for part in text.split(","):
@@ -216,4 +218,7 @@ def _shares(text: str) -> dict[str, float]:
         if not name.replace("-", "").replace("_", "").isalnum() or name in shares or not 0 < value < float("inf"):
             raise DataError(f"{part!r} is no share of a split", "write --shares train=0.8,validation=0.1,test=0.1")
         shares[name] = value
+    if abs((whole := sum(shares.values())) - 1) > _ROUNDING:
+        # Most likely a slip of the pen: what was meant cannot be told, and a split is made once.
+        raise DataError(f"the shares of --shares {text!r} come to {whole:g}, not to 1", "write them as parts of 1")
     return shares

@@ -14,7 +14,7 @@ from fakescan.core.option_values import whole_number
 from fakescan.core.records import Scan
 from fakescan.core.schema import parse_json
 from fakescan.errors import ConfigError, InputError
-from fakescan.reports.evaluation.write import json_text, write
+from fakescan.reports.evaluation.write import COMPARISON_FORMATS, json_text, write
 from fakescan.store.run_dir import load_scan
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def comparison_of(
         names: of two files or run directories.
         wanted: the test set, for scans.
         settings: of the bootstrap.
-        targets: JSON files to write.
+        targets: files to write.
         json: whether the document goes to standard output.
         quiet: whether nothing else is printed.
 
@@ -129,8 +129,9 @@ def comparison_of(
     from fakescan.cli import eval_table
     from fakescan_trainer.evaluate import document as documents
 
-    if unfit := [str(path) for fmt, path in targets if fmt != "json"]:
-        raise ConfigError([f"a comparison is written as JSON only, not to {', '.join(unfit)}"], "write -o FILE.json")
+    if unfit := [str(path) for fmt, path in targets if fmt not in COMPARISON_FORMATS]:
+        known = ", ".join(f".{fmt}" for fmt in COMPARISON_FORMATS)
+        raise ConfigError([f"a comparison is not written as a page: {', '.join(unfit)}"], f"end the name in {known}")
     found = wanted.read() if wanted.named else None
     both = []
     for name in names:
@@ -147,7 +148,7 @@ def comparison_of(
             both.append(documents.evaluation(found, joined, plain, detector=detector))
     comparison = documents.compare(both[0], both[1], replace(settings, draws=settings.draws or 1000))
     for fmt, path in targets:
-        write([comparison], fmt, path)
+        write([comparison], fmt, path, formats=COMPARISON_FORMATS)
     if json:
         sys.stdout.write(json_text(comparison))
     elif not quiet:
@@ -198,6 +199,8 @@ def refuse_unused(flags: Mapping[str, Any], taken: str, *, both: bool) -> None:
     if taken == "--report" and flags.get("threshold"):
         about.append("threshold")
     faults = [f"--{name.replace('_', '-')} is of no use with {taken}, which brings the answers" for name in about]
+    if taken == "--scores" and flags.get("official"):
+        faults.append("--official counts the words of answers, and a list of scores has no texts")
     if both:
         faults.append("--report and --scores contradict each other")
     if faults:

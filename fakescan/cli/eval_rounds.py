@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import fakescan
@@ -90,7 +88,7 @@ def rounds_of(
 
     Args:
         engine: what is asked.
-        scan: scans files with it.
+        scan: scans files with it, into a folder of this name.
         found: the test set.
         rounds: how often at each temperature, two or more.
         temperatures: above 0.
@@ -115,8 +113,7 @@ def rounds_of(
             say(f"temperature {temperature:g}, round {number} of {rounds - 1}")
             engine.draw(seed + number, temperature)
             # Folders of their own: answers of another round are not this one's.
-            with TemporaryDirectory(prefix="fakescan-") as folder:
-                done = scan(files, run_dir=str(Path(folder) / "run"), resume=False, cache=False)
+            done = scan(files, f"rounds/temperature-{temperature:g}-seed-{seed + number}", cache=False)
             first = first or done
             joined.setdefault(temperature, []).append(from_scan(found.samples, done))
     assert first is not None  # noqa: S101 -- one temperature at least; for the type checker

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,27 +53,50 @@ class EvalRun:
         self.options, self.quiet = options, quiet
         self.command = shell_line(["fakescan", *map(without_secrets, ctx.obj or [])])
 
-    def scan(self, files: Sequence[Path], **changes: Any) -> Scan:
+    def scan(self, files: Sequence[Path], part: str = "", **changes: Any) -> Scan:
         """Scan exactly these files.
 
         Args:
             files: of the test set, or changed copies of them.
+            part: name of a scan beside that of the test set. It is kept below the folder of the run where one was
+                named, and is gone afterwards where none was.
             changes: options that differ this time.
 
         Raises:
             typer.Exit: the user ended it.
         """
-        options = replace(self.options, paths=tuple(map(str, files)), **changes)
-        with Watch(options, quiet=self.quiet) as watch:
-            scan = run_scan(options, lambda: self.engine, watch, command=self.command).scan
+        with self.folder_of(part) as folder:
+            if part:
+                changes |= {"run_dir": str(folder), "resume": self.options.resume if self.options.run_dir else False}
+            options = replace(self.options, paths=tuple(map(str, files)), **changes)
+            with Watch(options, quiet=self.quiet) as watch:
+                scan = run_scan(options, lambda: self.engine, watch, command=self.command).scan
         if scan.interrupted:
-            say("interrupted; nothing is measured on a part of the images, and --resume goes on from there")
+            goes_on = "--resume goes on from there"
+            if part and not self.options.run_dir:
+                goes_on = "these scans start anew next time; with --run-dir DIR, --resume can go on"
+            say(f"interrupted; nothing is measured on a part of the images, and {goes_on}")
             raise typer.Exit(INTERRUPTED)
         return scan
 
+    @contextmanager
+    def folder_of(self, part: str) -> Iterator[Path]:
+        """A folder below that of the run where one was named, else a new one that is gone afterwards.
+
+        Args:
+            part: its name; the folder need not exist.
+        """
+        if self.options.run_dir:
+            yield Path(self.options.run_dir) / part
+        else:
+            with TemporaryDirectory(prefix="fakescan-") as folder:
+                yield Path(folder) / "run"
+
 
 def moved_scores(run: EvalRun, joined: Joined) -> dict[str, Any]:
-    """How the scores fare when the same pictures are changed; the changed ones are gone afterwards.
+    """How the scores fare when the same pictures are changed; the changed ones are gone when that is known.
+
+    Below the folder of a run they stay when they could not all be scanned, for the same files are gone on with.
 
     Args:
         run: what scans them.
@@ -82,12 +107,14 @@ def moved_scores(run: EvalRun, joined: Joined) -> dict[str, Any]:
     """
     from fakescan_trainer.evaluate.robustness import measure, write_variants
 
-    with TemporaryDirectory(prefix="fakescan-") as folder:
-        written = write_variants(joined.answers, Path(folder))
+    with run.folder_of("robustness-pictures") as folder:
+        written = write_variants(joined.answers, folder)
         files = [sample.file for members in written.samples.values() for sample in members]
         if not files:
             raise DataError("no picture could be changed", "give pictures that can be read")
-        return measure(joined, written, run.scan(files, run_dir=str(Path(folder) / "run"), resume=False))
+        found = measure(joined, written, run.scan(files, "robustness"))
+        shutil.rmtree(folder, ignore_errors=True)
+        return found
 
 
 def _options(flags: Mapping[str, Any], config: str | None, *, texts: bool) -> tuple[ScanOptions, bool]:

@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fakescan.reports.evaluation import comparison as about
 from fakescan.reports.evaluation import view
+from fakescan.reports.evaluation.parts import parts_of
 from fakescan.reports.evaluation.view import FIGURES, Document, Row
 
 _IN_TERMINAL = ("accuracy", "real_accuracy", "fake_accuracy", "auroc", "average_precision", "tpr_at_fpr_0.01", "ece")
@@ -40,33 +42,13 @@ def print_evaluation(documents: Sequence[Document], out: TextIO) -> None:
         for row in rows:
             side_by_side.add_row(*map(Text, row))
         console.print(side_by_side)
-    if texts := view.reasoning_rows(document):
-        table = _table("reasoning", "")
-        for title, value in texts:
-            table.add_row(title, Text(value))
-        console.print(table)
-    if changes := view.robustness_rows(document):
-        table = _table(*view.ROBUSTNESS_HEADER)
-        for line in changes:
+    for part in parts_of(documents):
+        table = _table(*part.header)
+        for line in part.rows:
             table.add_row(*map(Text, line))
         console.print(table)
-        console.print(Text(view.robustness_sentence(document)), soft_wrap=True)
-    if rounds := view.round_rows(document):
-        table = _table(*view.ROUNDS_HEADER)
-        for line in rounds:
-            table.add_row(*map(Text, line))
-        console.print(table)
-    if marks := view.human_rows(document):
-        table = _table(*view.HUMAN_HEADER)
-        for line in marks:
-            table.add_row(*map(Text, line))
-        console.print(table)
-        console.print(Text(view.human_sentence(document)), soft_wrap=True)
-    if counted := view.official_rows(document):
-        table = _table("authors' counting", "real", "fake", "all", "left out")
-        for line in counted:
-            table.add_row(*map(Text, line))
-        console.print(table)
+        if part.note:
+            console.print(Text(part.note), soft_wrap=True)
     errors = document["errors"]
     for error in errors[:_MOST_ERRORS]:
         console.print(
@@ -84,28 +66,13 @@ def print_comparison(comparison: Mapping[str, Any], out: TextIO) -> None:
         out: where to.
     """
     console = _console(out)
-    first, second = (view.name_of(comparison[side]["detector"]) for side in ("first", "second"))
-    console.print(Text(f"A: {first}   B: {second}   {comparison['shared']:,} images of both"), soft_wrap=True)
-    if left_out := comparison["only_in_first"] + comparison["only_in_second"]:
-        console.print(f"{left_out:,} images of only one of them are left out", soft_wrap=True)
-    figures = {figure.key: figure for figure in FIGURES}
-    table = _table("figure", "A", "B", "B - A", "95 % interval")
-    for key, row in comparison["figures"].items():
-        figure = figures[key]
-        span = row["interval"]
-        between = f"{view.shown(figure, span[0])} to {view.shown(figure, span[1])}" if span else view.DASH
-        values = (view.shown(figure, row[name]) for name in ("first", "second", "difference"))
-        table.add_row(figure.title + (", %" if figure.percent else ""), *values, between)
+    console.print(Text(about.title(comparison)), soft_wrap=True)
+    table = _table(*about.HEADER)
+    for row in about.rows(comparison):
+        table.add_row(*row)
     console.print(table)
-    test = comparison["mcnemar"]
-    console.print(
-        f"McNemar's exact test of accuracy: {test['only_first_right']:,} images only A got right, "
-        f"{test['only_second_right']:,} only B; {_p(test['p'])}",
-        soft_wrap=True,
-    )
-    areas = comparison["delong"]
-    if areas is not None:
-        console.print(f"DeLong's test of the area under the ROC curve: {_p(areas['p'])}", soft_wrap=True)
+    for line in about.sentences(comparison):
+        console.print(Text(line), soft_wrap=True)
 
 
 def print_presets(out: TextIO) -> None:
@@ -132,11 +99,6 @@ def _groups(rows: Sequence[Row], head: str) -> Table:
         style = "" if row.kind == "group" else "bold"
         table.add_row(Text(row.name), row.n_real, row.n_fake, *(row.cells[at] for at, _ in shown), style=style)
     return table
-
-
-def _p(value: float) -> str:
-    words = "p < 0.0001" if value < 0.0001 else f"p = {value:.4f}"
-    return f"{words} ({'a difference' if value < 0.05 else 'no difference shown'} at the 5 % level)"
 
 
 def _table(first: str, *others: str) -> Table:

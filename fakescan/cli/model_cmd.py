@@ -56,10 +56,11 @@ def info(model: Name = None, debug: Debug = False) -> None:
     Example: [bold]fakescan model info[/bold]
     """
     from fakescan.engines import model_folder
+
+    folder = model_folder(model)  # a slip in the name is told before libraries are loaded for seconds
     from fakescan.model.checkpoints.layouts import Layout, layout_of
     from fakescan.model.checkpoints.ours import read_info
 
-    folder = model_folder(model)
     layout = layout_of(folder)
     if layout in (Layout.OURS, Layout.UNKNOWN):
         _describe(folder, read_info(folder))
@@ -74,10 +75,12 @@ def verify(model: Name = None, debug: Debug = False) -> None:
     Example: [bold]fakescan model verify models/mine[/bold]
     """
     from fakescan.engines import model_folder
-    from fakescan.model.checkpoints.ours import MANIFEST, read_info, verify_digests, verify_files
-    from fakescan.model.hub import read_record
 
     folder = model_folder(model)
+    from fakescan.model.checkpoints.marks import MANIFEST
+    from fakescan.model.checkpoints.ours import read_info, verify_digests, verify_files
+    from fakescan.model.hub import read_record
+
     record = read_record(folder)
     if record is not None:
         verify_digests(folder, record.files)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HELP = """Fine-tune a model by a recipe (LM + FACL + CPM).
 
-Example: [bold]fakescan train nano.toml run.out=runs/mine data.root=photos[/bold]
+Example: [bold]fakescan train own run.out=runs/mine data.root=photos[/bold]
 
 On several cards: [bold]accelerate launch --config_file FILE -m fakescan train ...[/bold], with a FILE of --launch-file.
 
@@ -98,11 +98,13 @@ def train(
 ) -> int:
     """Train, or show what would be trained on."""
     del debug, launch_file, report  # read from the command line by app.run, and by their own callbacks
-    from fakescan_trainer.loading import load_config
     from fakescan_trainer.recipes import recipe_path
+
+    named = recipe_path(config)  # a slip in the name is told before libraries are loaded for seconds
+    from fakescan_trainer.loading import load_config
     from fakescan_trainer.state import refuse_taken
 
-    recipe = load_config(recipe_path(config), overrides or [], ablation=ablation)
+    recipe = load_config(named, overrides or [], ablation=ablation)
     if not dry_run:
         refuse_taken(Path(recipe.run.out), resume=resume)
     from fakescan_trainer.materials import gather

@@ -27,7 +27,8 @@ from fakescan.core.records import (
 )
 from fakescan.engines.device import Placement
 from fakescan.errors import ConfigError, ModelError
-from fakescan.model.checkpoints.files import one_line_reason, weight_files
+from fakescan.model.checkpoints.files import weight_files
+from fakescan.model.checkpoints.marks import one_line_reason
 from fakescan.model.checkpoints.ours import file_sha256
 from fakescan.model.prompt import QUESTION, ZERO_SHOT
 from fakescan.protocols import RgbImage

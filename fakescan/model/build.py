@@ -19,7 +19,8 @@ from transformers import AutoTokenizer, LlavaConfig, LlavaForConditionalGenerati
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from fakescan.errors import ModelError
-from fakescan.model.checkpoints.files import check_against, one_line_reason, open_weights, read_weight
+from fakescan.model.checkpoints.files import check_against, open_weights, read_weight
+from fakescan.model.checkpoints.marks import one_line_reason
 from fakescan.model.checkpoints.names import huggingface
 from fakescan.model.checkpoints.quantise import read_weights
 from fakescan.model.fusion import DualTower, fusion_of, make_dual

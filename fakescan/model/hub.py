@@ -14,7 +14,7 @@ from typing import Any
 
 from fakescan.errors import ModelError
 from fakescan.model.checkpoints.adapters import BESIDE
-from fakescan.model.checkpoints.files import one_line_reason, read_json
+from fakescan.model.checkpoints.marks import one_line_reason, read_json
 from fakescan.model.checkpoints.ours import file_sha256
 
 RECORD = "fakescan_download.json"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fakescan.errors import ModelError
-from fakescan.model.checkpoints.files import one_line_reason
 from fakescan.model.checkpoints.fit import LICENCE_STARTS
-from fakescan.model.checkpoints.ours import MANIFEST, read_info, verify_files
+from fakescan.model.checkpoints.marks import MANIFEST, one_line_reason
+from fakescan.model.checkpoints.ours import read_info, verify_files
 
 CARD = "MODEL_CARD.md"
 _ON_THE_HUB = {CARD: "README.md"}

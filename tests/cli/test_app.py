@@ -77,6 +77,28 @@ def test_a_help_loads_nothing_of_weight(repository: Path, arguments: list[str]) 
     assert (done.returncode, done.stderr) == (0, "[]\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["model", "list"], 0, "nano"),
+        (["model", "info", "nope"], 2, "no model named 'nope'"),
+        (["model", "verify", "nope"], 2, "no model named 'nope'"),
+        (["train", "nope"], 2, "no recipe 'nope'"),
+    ],
+    ids=str,
+)
+def test_what_needs_no_model_library_loads_none(repository: Path, arguments: list[str], code: int, words: str) -> None:
+    program = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print([n for n in ('torch', 'transformers') if n in sys.modules], file=sys.stderr))\n"
+        "from fakescan.cli.app import main; main(sys.argv[1:])"
+    )
+    done = python(program, *arguments, cwd=repository)
+    assert done.returncode == code
+    assert words in done.stdout + done.stderr
+    assert done.stderr.endswith("[]\n")
+
+
 def test_the_list_of_commands_is_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     app.run(["--help"])
     out = capsys.readouterr().out

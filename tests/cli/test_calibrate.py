@@ -95,10 +95,51 @@ def test_what_could_not_be_read_is_said_and_ends_with_3(cli: Cli, photos: Path) 
     (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
     done = cli("calibrate", photos, *RISK)
     assert done.code == 3
-    assert "1 file could not be assessed" in done.out
+    assert "1 file could not be assessed, left out: broken.png." in done.out
 
 
-def test_fakes_say_what_is_found(cli: Cli, photos: Path, tmp_path: Path) -> None:
+def test_failed_files_are_named_a_few_of_many_and_escaped(cli: Cli, photos: Path) -> None:
+    for number in range(7):
+        (photos / f"broken{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
+    (photos / "a\x1b[2J.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
+    done = cli("calibrate", photos, *RISK, "--json")
+    assert done.code == 3
+    assert "8 files could not be assessed" in done.err
+    assert "broken0.png" in done.err
+    assert "and 3 more" in done.err
+    assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize("places", [("nothere",), ("photos", "nothere"), ("photos", "--fakes", "nothere")])
+def test_a_place_that_is_not_there_is_told_before_the_model_is_loaded(
+    cli: Cli, photos: Path, monkeypatch: pytest.MonkeyPatch, places: tuple[str, ...]
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        pytest.fail("the model was loaded")
+
+    monkeypatch.setattr("fakescan.engines.load", load)
+    done = cli("calibrate", *places)
+    assert done.code == 2
+    assert "error: there is no nothere" in done.err
+
+
+@pytest.mark.parametrize("content", [None, b"\x89PNG\r\n\x1a\n and nothing more"])
+def test_fakes_without_a_usable_picture_are_refused(
+    cli: Cli, photos: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    (tmp_path / "ai").mkdir()
+    if content is not None:
+        (tmp_path / "ai" / "broken.png").write_bytes(content)
+    done = cli("calibrate", photos, "--fakes", tmp_path / "ai", *RISK)
+    assert done.code == 2
+    assert "--fakes: no picture there can be used" in done.err
+    assert ("broken.png" in done.err) is (content is not None)
+    assert not Path(OWN).exists()
+
+
+@pytest.fixture
+def fakes(photos: Path, tmp_path: Path) -> Path:
+    """Pictures that the engine mostly finds fake; the photographs are made such that it mostly finds them real."""
     (tmp_path / "ai").mkdir()
     wanted = [content for seed in range(1000, 1300) if score(content := png(seed)) > 2][:35]
     for number, content in enumerate(wanted):
@@ -109,12 +150,37 @@ def test_fakes_say_what_is_found(cli: Cli, photos: Path, tmp_path: Path) -> None
     extra = [content for seed in range(2000, 2300) if score(content := png(seed)) < 4][:40]
     for number, content in enumerate(extra):
         (photos / f"more{number}.png").write_bytes(content)
-    done = cli("calibrate", photos, "--fakes", tmp_path / "ai", *RISK, "--json")
+    return tmp_path / "ai"
+
+
+def test_fakes_say_what_is_found(cli: Cli, photos: Path, fakes: Path) -> None:
+    done = cli("calibrate", photos, "--fakes", fakes, *RISK, "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert found["promise"]["fakes"] >= 30
     assert 0 < found["calibration"]["before"]["metrics"]["fake_called_fake"] <= 1
     assert found["calibration"]["before"]["temperature"] != MEASURED["before"].temperature  # type: ignore[index]
+
+
+def test_a_model_without_a_calibration_gets_one_from_both_labels(
+    cli: Cli, photos: Path, fakes: Path, engine: WeightlessEngine
+) -> None:
+    engine.calibration = {}
+    done = cli("calibrate", photos, *RISK)
+    assert done.code == 2
+    assert f"hint: fit one from AI-generated images too: fakescan calibrate {photos} --fakes DIR" in done.err
+    assert "files to examine" not in done.err
+    done = cli("calibrate", photos, "--fakes", fakes, *RISK)
+    assert done.code == 0, done.err
+    assert "The model has no calibration of its own" in done.out
+    assert "The model's own threshold" not in done.out
+    own = read_own(Path(OWN))
+    assert own.record.temperature not in (1.0, 10.0)
+    assert own.record.threshold >= 0.5
+    assert 0 < own.record.inconclusive_band[0] <= own.record.threshold
+    found = report(cli, fakes, "--calibration", OWN)
+    assert found["summary"]["fake"] > 0
+    assert "of your own photographs" in found["calibration"]["before"]["fitted_on"]
 
 
 def test_it_is_refused_for_anything_else(cli: Cli, photos: Path, engine: WeightlessEngine) -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -141,6 +142,45 @@ def test_reasoning_is_measured_where_there_are_references(
     assert (found["n"], found["bleu1"], found["rougeL"]) == (2, 1.0, 1.0)
 
 
+def test_texts_are_in_every_table_by_group_and_beside(cli: Cli, testset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("nltk")
+    pytest.importorskip("rouge_score")
+    for name, words in (("a", "Therefore, this image is fake."), ("b", "Something else.")):
+        table = {f"{name}/1_fake/0.png": {"Low Image Quality": words}}
+        (testset / f"{name}_reasoning.json").write_text(json.dumps(table), "utf-8")
+    from fakescan_trainer.evaluate import reasoning
+
+    monkeypatch.setattr(reasoning, "SentenceEncoder", lambda folder: None)
+    outputs = [word for suffix in ("json", "csv", "md", "tex", "html") for word in ("-o", f"t.{suffix}")]
+    done = cli("eval", testset, "--reasoning", "all", *outputs, *QUICK)
+    assert done.code == 0, done.err
+    found = json.loads(Path("t.json").read_text("utf-8"))
+    assert {name: (group["n_texts"], group["bleu1"]) for name, group in found["groups"].items()} == {
+        "a": (1, 1.0), "b": (1, 0.0),
+    }  # fmt: skip
+    assert found["average"]["bleu1"] == found["overall"]["bleu1"] == 0.5
+    accuracy = f"{100 * found['groups']['a']['accuracy']:.1f}"
+    markdown, tex = Path("t.md").read_text("utf-8"), Path("t.tex").read_text("utf-8")
+    assert f"| a | 1 | {accuracy} | 1.000 | 1.000 | 1.000 | – |" in markdown
+    assert rf"a & 1 & {accuracy} & 1.000 & 1.000 & 1.000 & -- \\" in tex
+    assert re.search(rf"^a\s+1\s+{accuracy}\s+1\.000\s", done.out, re.MULTILINE)
+    assert "BLEU-1" in Page(Path("t.html").read_text("utf-8")).text
+    with Path("t.csv").open(encoding="utf-8-sig", newline="") as lines:
+        rows = {(row["kind"], row["name"]): row for row in csv.DictReader(lines)}
+    assert (rows["group", "a"]["n_texts"], rows["group", "a"]["rougeL"]) == ("1", "1.000000")
+    assert rows["group", "a"]["css"] == ""
+
+    # Another detector's texts stand in a second table; one without texts has dashes there.
+    found["detector"]["name"] = "other"
+    Path("other.json").write_text(json.dumps(found), "utf-8")
+    assert cli("eval", testset, "--beside", "other.json", "-o", "b.md", "-o", "b.tex", "-o", "b.html", *QUICK).code == 0
+    average = f"{100 * found['average']['accuracy']:.1f}"
+    assert f"| other | {average} | 0.500 | " in Path("b.md").read_text("utf-8")
+    assert rf"other & {average} & 0.500 & " in Path("b.tex").read_text("utf-8")
+    assert re.search(rf"\| weightless \| {average} \| – \|", Path("b.md").read_text("utf-8"))
+    assert "Texts of detectors side by side" in Page(Path("b.html").read_text("utf-8")).text
+
+
 def test_another_detector_joins_the_tables(cli: Cli, testset: Path) -> None:
     names = sorted(path.relative_to(testset).as_posix() for path in testset.rglob("*.png"))
     with Path("other.csv").open("w", encoding="utf-8", newline="") as out:
@@ -170,7 +210,22 @@ def test_two_detectors_are_compared_on_the_same_images(cli: Cli, testset: Path) 
     wrong = 8 - round(8 * found["figures"]["accuracy"]["first"])
     assert found["mcnemar"] == {"only_first_right": 0, "only_second_right": wrong, "p": min(1.0, 2 / 2**wrong)}
     assert found["figures"]["auroc"]["second"] == 1
-    told = cli("eval", "--compare", "a.json", "b.json", *QUICK).out
+    written = [word for suffix in ("md", "tex", "csv", "json") for word in ("-o", f"c.{suffix}")]
+    told = cli("eval", "--compare", "a.json", "b.json", *written, *QUICK).out
+    accuracy = found["figures"]["accuracy"]
+    cells = [f"{100 * accuracy[key]:.1f}" for key in ("first", "second", "difference")]
+    assert f"| {' | '.join(cells)} | " in Path("c.md").read_text("utf-8")
+    assert "McNemar" in Path("c.md").read_text("utf-8")
+    assert f" & {' & '.join(cells)} & " in Path("c.tex").read_text("utf-8")
+    with Path("c.csv").open(encoding="utf-8-sig", newline="") as lines:
+        rows = {row["figure"]: row for row in csv.DictReader(lines)}
+    assert set(rows) == set(found["figures"])
+    assert (rows["accuracy"]["difference"], rows["accuracy"]["test"]) == (f"{accuracy['difference']:.6f}", "McNemar")
+    assert rows["auroc"]["p"] == f"{found['delong']['p']:.6f}"
+    assert json.loads(Path("c.json").read_text("utf-8"))["shared"] == 8
+    page = cli("eval", "--compare", "a.json", "b.json", "-o", "c.html")
+    assert page.code == 2
+    assert "end the name in .json, .csv, .md, .tex" in page.err
     assert "McNemar" in told
     assert "DeLong" in told
     cli("scan", testset, "--reasoning", "none", "-o", "r.json")
@@ -236,6 +291,7 @@ def test_hostile_names_are_text_everywhere(cli: Cli, testset: Path) -> None:
         (("nowhere",), "there is no nowhere"),
         (("set", "--real", "set"), "contradict each other"),
         (("set", "--report", "a", "--scores", "b"), "--report and --scores contradict"),
+        (("set", "--scores", "a", "--official"), "a list of scores has no texts"),
         (("set", "--report", "a", "--model", "m"), "--model is of no use with --report"),
         (("set", "-o", "figures.docx"), "cannot tell the format"),
         (("set", "--preset", "genimagee"), "did you mean genimage"),
@@ -255,7 +311,8 @@ def test_what_cannot_be_meant_ends_with_2(cli: Cli, testset: Path, arguments: tu
 
 
 def test_changed_pictures_are_scanned_too(cli: Cli, testset: Path) -> None:
-    found = run_json(cli, testset, "--limit", "1", "--robustness", "-o", "p.html")["robustness"]
+    found = run_json(cli, testset, "--limit", "1", "--robustness", "-o", "p.html", "-o", "p.tex", "-o", "p.csv")
+    found = found["robustness"]
     assert len(found["variants"]) == 19
     assert all(row["n"] == 4 for row in found["variants"])
     assert {image["path"] for image in found["images"]} <= {
@@ -263,7 +320,42 @@ def test_changed_pictures_are_scanned_too(cli: Cli, testset: Path) -> None:
     }
     page = Page(Path("p.html").read_text("utf-8"))
     assert "The same pictures changed" in page.text
+    assert r"JPEG, quality 30 & " in Path("p.tex").read_text("utf-8")
+    with Path("p.csv").open(encoding="utf-8-sig", newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["kind"] == "change"]
+    assert [(row["name"], row["accuracy"], row["flips"]) for row in rows] == [
+        (row["name"], f"{row['accuracy']:.6f}", str(row["flips"])) for row in found["variants"]
+    ]
     assert cli("eval", testset, "--robustness", "--report", "r.json").code == 2
+
+
+def test_an_interrupt_among_changed_pictures_is_told_as_it_is(
+    cli: Cli, testset: Path, engine: WeightlessEngine
+) -> None:
+    def stop(number: int) -> None:
+        if number == 8:  # past the four pictures as they are
+            raise KeyboardInterrupt
+
+    command = ("--limit", "1", "--robustness")
+    engine.before_batch = stop
+    done = cli("eval", testset, *command)
+    assert done.code == 130
+    assert "these scans start anew next time; with --run-dir DIR, --resume can go on" in done.err
+
+    engine.batches.clear()
+    shutil.rmtree("cache")  # else answers come from there
+    kept = ("--run-dir", "run")
+    done = cli("eval", testset, *command, *kept)
+    assert done.code == 130
+    assert "--resume goes on from there" in done.err
+    shutil.rmtree("cache")
+    engine.before_batch = lambda number: None
+    first = sum(len(digests) for digests, _ in engine.batches)
+    found = run_json(cli, testset, *command, *kept, "--resume")
+    assert all(row["n"] == 4 for row in found["robustness"]["variants"])
+    assert first > 4
+    assert sum(len(digests) for digests, _ in engine.batches) == 4 + 19 * 4, "what was done is done again"
+    assert sorted(place.name for place in Path("run").iterdir() if place.is_dir()) == ["robustness"]
 
 
 def test_presets_are_listed(cli: Cli) -> None:

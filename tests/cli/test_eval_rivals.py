@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +85,8 @@ class DrawingEngine(WeightlessEngine):
 def test_rounds_are_drawn_and_told(cli: Cli, testset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = DrawingEngine()
     monkeypatch.setattr("fakescan.engines.load", lambda *_, **__: engine)
-    words = ("--rounds", "2", "--temperature", "0.2", "--temperature", "1", "-o", "f.md", "-o", "f.html")
+    outputs = [word for suffix in ("md", "html", "tex", "csv") for word in ("-o", f"f.{suffix}")]
+    words = ("--rounds", "2", "--temperature", "0.2", "--temperature", "1", *outputs)
     found = document(cli, testset, *words)
     assert engine.drawn == [(0, 0.2), (1, 0.2), (0, 1.0), (1, 1.0)]
     assert [row["temperature"] for row in found["consistency"]["temperatures"]] == [0.2, 1.0]
@@ -94,6 +96,35 @@ def test_rounds_are_drawn_and_told(cli: Cli, testset: Path, monkeypatch: pytest.
         assert row["flips"] == 0.25
     assert "| temperature | round |" in Path("f.md").read_text("utf-8")
     assert "luctuation" in Path("f.html").read_text("utf-8")
+    assert r"0.2 & 1 & 75.00 & 25.00 & 1 of 4" in Path("f.tex").read_text("utf-8")
+    assert "temperature 1, round 1,round,4" in Path("f.csv").read_text("utf-8").replace('"', "")
+
+
+def test_rounds_that_were_interrupted_go_on(cli: Cli, testset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = DrawingEngine()
+    monkeypatch.setattr("fakescan.engines.load", lambda *_, **__: engine)
+
+    def stop(number: int) -> None:
+        if number == 3:  # a batch each round
+            raise KeyboardInterrupt
+
+    command = ("eval", testset, "--rounds", "4", *QUICK)
+    engine.before_batch = stop
+    done = cli(*command)
+    assert done.code == 130
+    assert "start anew next time" in done.err
+    engine.batches.clear()
+    done = cli(*command, "--run-dir", "run")
+    assert done.code == 130
+    assert "--resume goes on from there" in done.err
+    assert len(engine.batches) == 3
+    engine.before_batch = lambda number: None
+    done = cli(*command, "--run-dir", "run", "--resume")
+    assert done.code == 0, done.err
+    assert len(json.loads(done.out)["consistency"]["temperatures"][0]["rounds"]) == 4
+    asked = [len(digests) for digests, _ in engine.batches[3:]]
+    assert asked == [1, 4], "only the picture that had failed in the second round, and the last round"
+    assert cli(*command, "--run-dir", "run").code == 2, "answers of another evaluation were taken unasked"
 
 
 @pytest.mark.parametrize(
@@ -118,9 +149,14 @@ def test_marks_of_people_are_in_the_tables(cli: Cli, testset: Path) -> None:
         for image, rater, given in marks
     ]
     Path("m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    found = document(cli, testset, "--ratings", "m.jsonl")["human"]
+    found = document(cli, testset, "--ratings", "m.jsonl", "-o", "m.tex", "-o", "m.csv")["human"]
     assert found["mean"] == pytest.approx((4.5 + 2) / 2)
     assert found["by_several"] == 1
+    assert r"rater & B & 1 & 5.00 \\" in Path("m.tex").read_text("utf-8")
+    with Path("m.csv").open(encoding="utf-8-sig", newline="") as lines:
+        rated = {row["name"]: row["mean_mark"] for row in csv.DictReader(lines) if row["kind"] == "marks"}
+    by_set = {name: f"{found['groups'][name]['mean']:.6f}" for name in found["groups"]}
+    assert rated == {**by_set, "rater A": "3.000000", "rater B": "5.000000"}
     assert "raters" in cli("eval", testset, "--ratings", "m.jsonl", "--bootstrap", "0").out
     Path("m.jsonl").write_text("not marks\n", "utf-8")
     refused = cli("eval", testset, "--ratings", "m.jsonl")

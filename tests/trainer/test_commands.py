@@ -58,6 +58,10 @@ def test_faults_leave_with_two(recipe_file: Path, capsys: pytest.CaptureFixture[
     assert "nonsense" in err
     assert run(["train", "no-such-recipe"]) == 2
     assert "paper-v1" in capsys.readouterr().err
+    assert run(["train", str(recipe_file), "model.base=nowhere"]) == 2
+    err = capsys.readouterr().err
+    assert "there is no base model in nowhere" in err
+    assert "model.base=FOLDER, or use the recipe own" in err
     assert run(["train", str(recipe_file), "data.root=nowhere"]) == 2
     assert "forgery_reasoning_cot.json" in capsys.readouterr().err
 

@@ -49,8 +49,13 @@ def gather(config: TrainConfig, *, fill: bool = True) -> Materials:
 
     Raises:
         DataError: the data is missing or malformed.
-        ModelError: the base has no tokenizer or no config, or they do not fit the prompt.
+        ModelError: there is no base, it has no tokenizer or no config, or they do not fit the prompt.
     """
+    if not Path(config.model.base).is_dir():
+        raise ModelError(
+            f"there is no base model in {config.model.base}",
+            "name its folder with model.base=FOLDER, or use the recipe own, which takes the embedded model's base",
+        )
     llava = load_config(config.model.base, projector_pooling=config.model.projector_pooling)
     tokenizer = load_tokenizer(config.model.base)
     vision: Any = llava.vision_config

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fakescan.core.calibration import probability
+from fakescan.core.calibration import probability, uncalibrated
 from fakescan.core.calibration_file import Promise, phrase, sentence
 from fakescan.core.records import Calibration, LogitPair
 from fakescan.errors import DataError
@@ -79,7 +79,7 @@ def upper_bound(hits: int, images: int, confidence: float) -> float:
 
 def fit(
     real: Sequence[LogitPair],
-    shipped: Calibration,
+    shipped: Calibration | None,
     *,
     fake: Sequence[LogitPair] = (),
     risk: float,
@@ -93,7 +93,8 @@ def fit(
 
     Args:
         real: of the user's photographs, near-duplicates once.
-        shipped: the model's own calibration of this score.
+        shipped: the model's own calibration of this score; None where it has none, which needs fakes: temperature,
+            bias and band then come from these images alone.
         fake: of AI-generated images; with them temperature, bias and the band's lower edge are fitted too.
         risk: share of real photographs that may be called AI-generated.
         confidence: how sure that must be.
@@ -118,7 +119,9 @@ def fit(
             f"{len(fake)} AI-generated images are too few to fit temperature and band: {FEWEST_FAKES} are needed",
             "add more, or leave --fakes out",
         )
-    base = _refitted(real, fake, shipped) if fake else shipped
+    if shipped is None and not fake:
+        raise DataError("without a calibration of the model's own, AI-generated images are needed too", "add them")
+    base = _refitted(real, fake, shipped) if fake or shipped is None else shipped
     scores = np.sort([_score(pair, base) for pair in real])[::-1]
     threshold = round(float(scores[allowed]) + _STEP, 6)
     if not lower:
@@ -140,13 +143,17 @@ def fit(
         metrics["fake_called_fake"] = sum(_score(pair, base) >= threshold for pair in fake) / len(fake)
     record = replace(
         base, threshold=threshold, inconclusive_band=(low, threshold), fitted_on=phrase(promise, threshold),
-        metrics=metrics, by_kind=_scope(shipped, kinds or {}),
+        metrics=metrics, by_kind=_scope(base, kinds or {}),
     )  # fmt: skip
     return record, promise
 
 
-def _refitted(real: Sequence[LogitPair], fake: Sequence[LogitPair], shipped: Calibration) -> Calibration:
-    """The model's record with temperature and bias of these images, each label with half of the weight."""
+def _refitted(real: Sequence[LogitPair], fake: Sequence[LogitPair], shipped: Calibration | None) -> Calibration:
+    """The model's record with temperature and bias of these images, each label with half of the weight.
+
+    Where it has none there is no threshold that was measured and must not be undercut: one half is what the fitted
+    probability itself says.
+    """
     scores: Array = np.array([pair.fake - pair.real for pair in (*real, *fake)], float)
     labels: Array = np.array([0.0] * len(real) + [1.0] * len(fake))
     weights = np.where(labels == 1, 0.5 / len(fake), 0.5 / len(real))
@@ -154,6 +161,8 @@ def _refitted(real: Sequence[LogitPair], fake: Sequence[LogitPair], shipped: Cal
         temperature, bias = fit_platt(scores, labels, weights)
     except ValueError as fault:
         raise DataError(str(fault), "look whether the folders were mistaken for each other") from None
+    if shipped is None:
+        return replace(uncalibrated(1.0), temperature=temperature, bias=bias)
     # The model's own threshold, as the same logit difference under the new temperature.
     edge = min(max(shipped.threshold, _STEP), 1 - _STEP)
     logit = (math.log(edge / (1 - edge)) - shipped.bias) * shipped.temperature

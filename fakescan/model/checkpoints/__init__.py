@@ -23,12 +23,12 @@ def load_any(folder: Path, dtype: torch.dtype | None = None) -> LoadedModel:
     """
     import torch
 
-    from fakescan.model.checkpoints import huggingface, layouts, ours
+    from fakescan.model.checkpoints import huggingface, layouts, marks, ours
     from fakescan.model.memory import give_back_memory
 
     if fault := layouts.cannot_run(folder):
         raise fault
-    if (folder / ours.MANIFEST).is_file() or not (folder / "config.json").is_file():
+    if (folder / marks.MANIFEST).is_file() or not (folder / "config.json").is_file():
         loaded = ours.load_checkpoint(folder, dtype or torch.float32)
     else:
         loaded = huggingface.load_llava(folder, dtype or torch.float32)

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from fakescan.errors import ModelError
-from fakescan.model.checkpoints.files import Stored, open_weights, read_json
+from fakescan.model.checkpoints.files import Stored, open_weights
+from fakescan.model.checkpoints.marks import ADAPTER_CONFIG, read_json
 
-CONFIG = "adapter_config.json"
 BESIDE = "non_lora_trainables.bin"
 """What LLaVA's training code saves beside the adapters: modules that were trained as a whole."""
 
@@ -45,22 +45,17 @@ class Adapter:
     """What the adapter says it was trained on."""
 
 
-def is_adapter(folder: Path) -> bool:
-    """Whether a folder holds an adapter."""
-    return (folder / CONFIG).is_file()
-
-
 def read_adapter(folder: Path) -> Adapter:
     """Open an adapter folder.
 
     Raises:
         ModelError: it is damaged, incomplete, or of a kind that cannot be folded in.
     """
-    config = read_json(folder / CONFIG)
+    config = read_json(folder / ADAPTER_CONFIG)
     _refuse(config, folder)
     alpha = config.get("lora_alpha")
     if not isinstance(alpha, int | float) or isinstance(alpha, bool) or not math.isfinite(alpha):
-        raise ModelError(f"{folder / CONFIG} is damaged: lora_alpha is {alpha!r:.40}", _HINT)
+        raise ModelError(f"{folder / ADAPTER_CONFIG} is damaged: lora_alpha is {alpha!r:.40}", _HINT)
     halves: dict[str, dict[str, Stored]] = {}
     whole: dict[str, Stored] = {}
     for name, stored in open_weights(folder).items():

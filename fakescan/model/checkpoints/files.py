@@ -6,7 +6,6 @@ that a model of 28 GB is converted in a few GB of memory.
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,13 +17,12 @@ import torch
 from safetensors import safe_open
 
 from fakescan.errors import ModelError
+from fakescan.model.checkpoints.marks import AGAIN, one_line_reason, read_json
 
-AGAIN = "fetch the model again"
 INDEX = ".index.json"
 SAFETENSORS = "model.safetensors"
 _STEMS = ("model.safetensors", "pytorch_model.bin", "adapter_model.safetensors", "adapter_model.bin")
 _TORCH_SUFFIXES = (".bin", ".pth", ".pt")
-_MAX_JSON_BYTES = 64 << 20
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -43,30 +41,6 @@ class Stored:
     def values(self) -> int:
         """How many numbers it has."""
         return int(torch.Size(self.shape).numel())
-
-
-def one_line_reason(error: BaseException) -> str:
-    """What went wrong, short and on one line; a missing key is only its name otherwise."""
-    text = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-    return " ".join(text.split())[:200] or type(error).__name__
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
-
-    Raises:
-        ModelError: there is no such file, it is too large, or it holds something else.
-    """
-    try:
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            raise ValueError("it is larger than 64 MB")
-        data = json.loads(path.read_text("utf-8"))
-        if not isinstance(data, dict):
-            raise TypeError("it is no JSON object")
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or one_line_reason(error)
-        raise ModelError(f"{path} cannot be read: {reason}", AGAIN) from error
-    return data
 
 
 def weight_files(place: Path, *, torch_too: bool = True) -> list[Path]:

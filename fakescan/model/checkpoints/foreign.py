@@ -13,9 +13,10 @@ from transformers import LlavaConfig
 from fakescan.core.views import View
 from fakescan.errors import ModelError
 from fakescan.model.build import EMBEDDINGS, empty_model, is_tied, load_config, load_tokenizer
-from fakescan.model.checkpoints.adapters import folded, is_adapter, read_adapter
-from fakescan.model.checkpoints.files import Stored, check_against, one_line_reason, open_weights
+from fakescan.model.checkpoints.adapters import folded, read_adapter
+from fakescan.model.checkpoints.files import Stored, check_against, open_weights
 from fakescan.model.checkpoints.huggingface import preparation, template_of
+from fakescan.model.checkpoints.marks import is_adapter, one_line_reason
 from fakescan.model.checkpoints.names import huggingface
 from fakescan.model.images import Preprocessing
 from fakescan.model.prompt import AnswerForm

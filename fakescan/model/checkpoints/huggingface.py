@@ -11,8 +11,8 @@ from fakescan.core.records import ScoreKind
 from fakescan.core.views import View
 from fakescan.errors import ModelError
 from fakescan.model.build import load_base, load_tokenizer
-from fakescan.model.checkpoints.files import read_json
 from fakescan.model.checkpoints.fit import fitting
+from fakescan.model.checkpoints.marks import read_json
 from fakescan.model.checkpoints.ours import CheckpointInfo, LoadedModel, file_sha256
 from fakescan.model.images import CLIP_MEAN, CLIP_STD, Preprocessing
 from fakescan.model.mapper import TAU_INIT

@@ -14,12 +14,12 @@ from fakescan.core.records import ScoreKind
 from fakescan.core.views import View
 from fakescan.errors import ConfigError, ModelError, ReportError
 from fakescan.model.build import BASE_FILE
-from fakescan.model.checkpoints.files import one_line_reason
 from fakescan.model.checkpoints.fit import LICENCE_STARTS
 from fakescan.model.checkpoints.foreign import Foreign, Places, open_huggingface
 from fakescan.model.checkpoints.layouts import Layout, layout_of
+from fakescan.model.checkpoints.marks import MANIFEST, one_line_reason
 from fakescan.model.checkpoints.original import config_of, is_original, open_original
-from fakescan.model.checkpoints.ours import ADAPTER, MANIFEST, CheckpointInfo, read_info, verify_files, write_info
+from fakescan.model.checkpoints.ours import ADAPTER, CheckpointInfo, read_info, verify_files, write_info
 from fakescan.model.checkpoints.tokenizers import FILES
 from fakescan.model.checkpoints.whole import Progress, write_weights
 from fakescan.model.mapper import TAU_INIT, derive_anchors

@@ -6,9 +6,7 @@ from enum import Enum
 from pathlib import Path
 
 from fakescan.errors import ModelError
-from fakescan.model.checkpoints.adapters import CONFIG, is_adapter
-from fakescan.model.checkpoints.files import read_json
-from fakescan.model.checkpoints.ours import MANIFEST
+from fakescan.model.checkpoints.marks import ADAPTER_CONFIG, MANIFEST, is_adapter, read_json
 
 
 class Layout(Enum):
@@ -43,6 +41,6 @@ def cannot_run(folder: Path) -> ModelError | None:
         fault = f"{folder} holds {layout.value}, which must be converted once"
         return ModelError(fault, f"fakescan model import {folder} NEW-FOLDER")
     if layout is Layout.ADAPTER:
-        fault = f"{folder} holds an adapter ({CONFIG}), which must be joined with its base once"
+        fault = f"{folder} holds an adapter ({ADAPTER_CONFIG}), which must be joined with its base once"
         return ModelError(fault, f"fakescan model import {folder} NEW-FOLDER --base BASE")
     return None

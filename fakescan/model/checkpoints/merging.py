@@ -12,8 +12,9 @@ from safetensors.torch import save_file
 
 from fakescan.errors import ConfigError, ReportError
 from fakescan.model.build import is_tied
-from fakescan.model.checkpoints.files import Stored, one_line_reason
+from fakescan.model.checkpoints.files import Stored
 from fakescan.model.checkpoints.fit import LICENCE_STARTS
+from fakescan.model.checkpoints.marks import one_line_reason
 from fakescan.model.checkpoints.ours import ADAPTER, load_checkpoint, read_info, write_info
 from fakescan.model.checkpoints.whole import Progress, write_weights
 from fakescan.model.fusion import FUSION_KEY

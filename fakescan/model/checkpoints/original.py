@@ -18,10 +18,11 @@ from fakescan.core.views import View
 from fakescan.errors import ModelError
 from fakescan.model.build import check_sizes
 from fakescan.model.checkpoints import names
-from fakescan.model.checkpoints.adapters import folded, is_adapter, read_adapter
-from fakescan.model.checkpoints.files import Stored, one_line_reason, open_weights, read_json
+from fakescan.model.checkpoints.adapters import folded, read_adapter
+from fakescan.model.checkpoints.files import Stored, open_weights
 from fakescan.model.checkpoints.foreign import Foreign, Places, checked
 from fakescan.model.checkpoints.huggingface import preparation
+from fakescan.model.checkpoints.marks import is_adapter, one_line_reason, read_json
 from fakescan.model.checkpoints.tokenizers import load_original_tokenizer, placeholder_id
 from fakescan.model.fusion import FUSION_KEY, ForgeryFusion, FusionSettings, dino_sizes, fusion_to_dict
 from fakescan.model.prompt import AnswerForm

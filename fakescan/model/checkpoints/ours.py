@@ -34,13 +34,12 @@ from fakescan.model.build import (
     merge_lora,
 )
 from fakescan.model.checkpoints.calibration import calibration_from_dict, calibration_to_dict, text_in
-from fakescan.model.checkpoints.files import one_line_reason
 from fakescan.model.checkpoints.fit import complete, fitting
+from fakescan.model.checkpoints.marks import MANIFEST, one_line_reason
 from fakescan.model.checkpoints.quantise import read_weights
 from fakescan.model.images import Preprocessing
 from fakescan.model.prompt import PROMPT_VERSION, TEMPLATES, AnswerForm
 
-MANIFEST = "fakescan.json"
 ADAPTER = "adapter.safetensors"
 FORMAT = 1
 

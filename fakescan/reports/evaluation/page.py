@@ -10,7 +10,7 @@ import jinja2
 
 from fakescan.errors import ReportError
 from fakescan.reports.escape import visible
-from fakescan.reports.evaluation import view
+from fakescan.reports.evaluation import parts, view
 from fakescan.reports.evaluation.view import Document
 from fakescan.reports.templates import environment, policy_without_script, read_template, template_roots
 
@@ -71,21 +71,28 @@ def write_html(documents: Sequence[Document], out: TextIO) -> None:
                 roc=_line(curves.get("roc") or []),
                 dots=_dots(curves.get("reliability") or []),
                 coverage=_line(curves.get("coverage") or []),
-                changes=view.robustness_rows(document),
-                changes_header=view.ROBUSTNESS_HEADER,
-                changes_sentence=view.robustness_sentence(document),
+                changes=parts.robustness_rows(document),
+                changes_header=parts.ROBUSTNESS_HEADER,
+                changes_sentence=parts.robustness_sentence(document),
                 series=_series(document.get("robustness") or {}),
                 more=[
-                    ("Several rounds", view.ROUNDS_HEADER, view.round_rows(document), ""),
+                    ("Texts against references", parts.TEXT_HEADER, parts.text_rows(document), ""),
+                    (
+                        "Texts of detectors side by side",
+                        parts.DETECTOR_TEXT_HEADER,
+                        parts.detector_text_rows(documents) if len(documents) > 1 else [],
+                        "",
+                    ),
+                    ("Several rounds", parts.ROUNDS_HEADER, parts.round_rows(document), ""),
                     (
                         "What people say of the texts",
-                        view.HUMAN_HEADER,
-                        view.human_rows(document),
-                        view.human_sentence(document),
+                        parts.HUMAN_HEADER,
+                        parts.human_rows(document),
+                        parts.human_sentence(document),
                     ),
                 ],
-                reasoning=view.reasoning_rows(document),
-                official=view.official_rows(document),
+                reasoning=parts.reasoning_rows(document),
+                official=parts.official_rows(document),
                 errors=[
                     (view.name_of(error.get("path", "")), visible(str(error.get("message", "")), limit_chars=200))
                     for error in errors[:MAX_ERRORS]

@@ -21,6 +21,13 @@ FORMATS: Mapping[str, str] = {
     "html": "fakescan.reports.evaluation.page:write_html",
 }
 """Suffix to ``module:function``; each takes documents and a stream."""
+COMPARISON_FORMATS: Mapping[str, str] = {
+    "json": "fakescan.reports.evaluation.write:write_json",
+    "csv": "fakescan.reports.evaluation.comparison:write_csv",
+    "md": "fakescan.reports.evaluation.comparison:write_markdown",
+    "tex": "fakescan.reports.evaluation.comparison:write_latex",
+}
+"""The same of the comparison of two evaluations, which is one table and needs no page."""
 _ALIASES = {"markdown": "md", "latex": "tex", "htm": "html"}
 
 
@@ -63,17 +70,18 @@ def parse_target(text: str) -> tuple[str, Path]:
     return fmt, path
 
 
-def write(documents: Sequence[Document], fmt: str, path: Path) -> None:
+def write(documents: Sequence[Document], fmt: str, path: Path, *, formats: Mapping[str, str] = FORMATS) -> None:
     """Write one file, whole or not at all.
 
     Args:
         documents: the evaluation, and any others to stand beside it.
-        fmt: one of ``FORMATS``.
+        fmt: one of ``formats``.
         path: where to.
+        formats: ``COMPARISON_FORMATS`` where the document is a comparison.
 
     Raises:
         ReportError: it cannot be written.
     """
-    module, _, attribute = FORMATS[fmt].partition(":")
+    module, _, attribute = formats[fmt].partition(":")
     writer: Callable[[Sequence[Document], TextIO], None] = getattr(import_module(module), attribute)
     write_atomically(path, lambda out: writer(documents, out))

@@ -166,3 +166,30 @@ def test_an_archive_that_unpacks_to_far_more_than_itself_is_refused(tmp_path: Pa
 def test_a_folder_without_mmfr_is_an_error(photos: Path) -> None:
     with pytest.raises(DataError, match="holds neither"):
         import_tree(photos)
+
+
+def test_a_folder_without_mmfr_is_refused_before_it_is_copied(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fakescan_trainer.data.official.copy_plain_files", lambda *_: pytest.fail("it was copied"))
+    with pytest.raises(DataError, match=rf"^{photos} holds neither"):
+        import_tree(photos, tmp_path / "new/out")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("content", [None, "{broken"])
+def test_what_turns_out_to_be_no_mmfr_leaves_nothing_behind_and_names_the_source(
+    tree: Path, tmp_path: Path, content: str | None
+) -> None:
+    for path in tree.rglob("*_reasoning.json"):
+        path.unlink()
+    downloads = tmp_path / "downloads"
+    packed(tree, "laion", downloads, letters)
+    if content is not None:
+        (downloads / "forgery_reasoning_cot.json").write_text(content)
+    with pytest.raises(DataError, match=rf"^{downloads}") as caught:
+        import_tree(downloads, tmp_path / "new/out")
+    assert ".partial" not in caught.value.message
+    assert not (tmp_path / "new").exists()
+    (downloads / "forgery_reasoning_cot.json").write_text("[]")
+    assert import_tree(downloads, tmp_path / "new/out").root == tmp_path / "new/out", "the second try is not blocked"

@@ -125,6 +125,13 @@ def test_what_is_no_list_at_all_is_an_error(tmp_path: Path, name: str, text: str
         read_samples(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["nothere", "nothere.json", "nothere.jsonl"])
+def test_a_list_that_is_not_there_is_told_in_words(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_samples(tmp_path / name)
+    assert caught.value.message == f"there is no {tmp_path / name}"
+
+
 def test_lists_of_different_folders_need_a_root(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

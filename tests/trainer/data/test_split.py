@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from fakescan.cli.data_make_cmd import _shares
 from fakescan.core.records import Label
 from fakescan.errors import DataError
 from fakescan_trainer.data.facts import Facts
@@ -125,3 +126,11 @@ def test_the_command_writes_lists_that_validate(cli: Run, photos: Path) -> None:
 @pytest.mark.parametrize("shares", ["train", "train=x", "a=1,a=1", "a=-1,b=1", "../a=1,b=1", "a=nan,b=1", "a=inf,b=1"])
 def test_shares_that_are_none(cli: Run, photos: Path, shares: str) -> None:
     assert cli("split", photos, "--out", photos, "--shares", shares)[0] == 2
+
+
+def test_shares_come_to_one(cli: Run, photos: Path, tmp_path: Path) -> None:
+    code, _, err = cli("split", photos, "--out", tmp_path / "out", "--shares", "train=0.5,test=5")
+    assert code == 2
+    assert "come to 5.5, not to 1" in err
+    assert not (tmp_path / "out").exists()
+    assert _shares("a=0.33,b=0.33,c=0.33") == {"a": 0.33, "b": 0.33, "c": 0.33}

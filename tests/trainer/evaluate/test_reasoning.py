@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -44,7 +46,32 @@ def test_only_images_with_both_texts_are_measured() -> None:
     found = measure(rows, None)
     assert (found["n"], found["n_without_text"], found["bleu1"], found["rougeL"]) == (1, 1, 1.0, 1.0)
     assert "css" not in found
-    assert measure(rows[1:], None) == {"n": 0, "n_without_text": 1}
+    assert measure(rows[1:], None) == {"n": 0, "n_without_text": 1, "groups": {"g": {"n": 0}}}
+
+
+class LengthEncoder:
+    """Texts of as many words point the same way, all others stand at right angles."""
+
+    name = "length"
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        return np.eye(4)[[len(text.split()) for text in texts]]
+
+
+def test_figures_are_given_by_group_too() -> None:
+    pytest.importorskip("nltk")
+    pytest.importorskip("rouge_score")
+    rows = [written(0, "soft edges", "soft edges"), written(1, "soft", "hard edges"), written(2, "soft edges", "soft")]
+    placed = [
+        replace(row, sample=replace(row.sample, group=name)) for row, name in zip(rows, ("a", "b", "a"), strict=True)
+    ]
+    found = measure(placed, cast(SentenceEncoder, LengthEncoder()))
+    assert found["css"] == pytest.approx(1 / 3)
+    assert {name: group["css"] for name, group in found["groups"].items()} == {"a": 0.5, "b": 0.0}
+    assert found["groups"]["a"]["bleu1"] == pytest.approx((1 + 1 / 2) / 2)
+    assert found["groups"]["b"]["bleu1"] == 0
+    assert found["bleu1"] == pytest.approx(1 / 2)
+    assert {name: group["n"] for name, group in found["groups"].items()} == {"a": 2, "b": 1}
 
 
 def test_the_packaged_encoder_knows_meaning() -> None:

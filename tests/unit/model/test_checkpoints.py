@@ -14,9 +14,9 @@ from fakescan.core.records import Calibration, ScoreKind
 from fakescan.errors import ModelError
 from fakescan.model.build import LoraSettings, add_lora, load_base
 from fakescan.model.checkpoints import load_any
+from fakescan.model.checkpoints.marks import MANIFEST
 from fakescan.model.checkpoints.ours import (
     ADAPTER,
-    MANIFEST,
     CheckpointInfo,
     load_checkpoint,
     read_info,

@@ -59,7 +59,8 @@ def read_records(path: Path, root: Path | None = None) -> list[Record]:
     try:
         rows = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: {error}", "the file must be a JSON list in the MMFR layout") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: {reason}", "the file must be a JSON list in the MMFR layout") from error
     if not isinstance(rows, list):
         raise DataError(f"{path}: not a list of records", "the file must be a JSON list in the MMFR layout")
     base = root or path.parent

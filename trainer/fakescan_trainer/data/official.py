@@ -12,11 +12,12 @@ below the root, beside its file, and below ``evaluation_sets``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,41 +69,62 @@ def import_tree(source: Path, out: Path | None = None, told: Callable[[str], Non
     archives = archives_in(source)
     if archives and out is None:
         raise DataError(f"{source} holds {len(archives)} archives", "say with --out where to unpack them")
-    if out is not None:
-        _fill(source, out, archives, told)
-    return _listed(out or source)
+    if not archives:
+        _lists_of(source)  # before a large folder that is something else is copied
+    return _listed(source) if out is None else _filled(source, out, archives, told)
 
 
-def _fill(source: Path, out: Path, archives: Mapping[Path, list[Path]], told: Callable[[str], None] | None) -> None:
-    """Unpack beside the place, then rename: a tree that is there is whole."""
+def _filled(
+    source: Path, out: Path, archives: Mapping[Path, list[Path]], told: Callable[[str], None] | None
+) -> Imported:
+    """Unpack and list beside the place, then rename: a tree that is there is whole, and a failure leaves nothing."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} is there already and not empty", "choose another place")
     partial = out.with_name(out.name + ".partial")
     if partial.exists():
         raise DataError(f"{partial} is left from an import that was cut short", "remove it")
+    made = [folder for folder in partial.parents if not folder.exists()]
     try:
         partial.mkdir(parents=True)
         for whole, parts in archives.items():
             unpack(parts, partial / whole.parent.relative_to(source), told)
         copy_plain_files(source, partial, [part for parts in archives.values() for part in parts])
+        found = replace(_listed(partial), root=out)
         if out.exists():
             out.rmdir()
         partial.rename(out)
     except BaseException as fault:
         shutil.rmtree(partial, ignore_errors=True)
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         if isinstance(fault, OSError):
             raise DataError(f"cannot write {out}: {fault.strerror or fault}", "choose another place") from fault
+        if isinstance(fault, DataError):
+            # The copy is gone: what the user can mend lies where it came from.
+            raise DataError(fault.message.replace(str(partial), str(source)), fault.hint) from fault
         raise
+    return found
+
+
+def _lists_of(root: Path) -> list[Path]:
+    """The ``*_reasoning.json`` of a tree, which may have none where it has the compiled conversations.
+
+    Raises:
+        DataError: it has neither.
+    """
+    files = [path for path in sorted(root.rglob("*_reasoning.json")) if not path.is_symlink()]
+    if not files and not (root / COMPILED).is_file():
+        raise DataError(f"{root} holds neither {COMPILED} nor a *_reasoning.json", "give the root of the MMFR tree")
+    return files
 
 
 def _listed(root: Path) -> Imported:
     rows: dict[str, dict[str, Any]] = {}
     faults: list[str] = []
     dropped: Counter[str] = Counter()
-    files = [path for path in sorted(root.rglob("*_reasoning.json")) if not path.is_symlink()]
+    files = _lists_of(root)
     compiled = root / COMPILED
-    if not files and not compiled.is_file():
-        raise DataError(f"{root} holds neither {COMPILED} nor a *_reasoning.json", "give the root of the MMFR tree")
     if compiled.is_file():
         listing = read_samples(compiled, root)
         faults += [f"{COMPILED}, {fault.place}: {fault.text}" for fault in listing.faults]

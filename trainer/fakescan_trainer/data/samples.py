@@ -28,6 +28,7 @@ from fakescan_trainer.data.mmfr import parse_record
 from fakescan_trainer.data.places import placed, relative_path
 
 _KEPT_STATUS = "ok"
+_FORMS = "give a folder, a .jsonl list or a .json list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ def read_samples(path: Path, root: Path | None = None) -> Listing:
     """
     if path.is_dir():
         return _folder(path, root or path)
+    if not path.exists():
+        raise DataError(f"there is no {path}", _FORMS)
     base = root or path.parent
     if path.suffix.lower() == ".jsonl":
         rows, faults = _json_lines(path)
@@ -113,11 +116,11 @@ def read_samples(path: Path, root: Path | None = None) -> Listing:
     try:
         document = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as fault:
-        raise DataError(f"{path}: {fault}", "give a folder, a .jsonl list or a .json list") from fault
+        raise DataError(f"{path}: {_reason(fault)}", _FORMS) from fault
     if isinstance(document, dict):
         return _rows(path, base, [(f"key {key!r}", _of_reasoning(key, item)) for key, item in document.items()], [])
     if not isinstance(document, list):
-        raise DataError(f"{path}: neither a list nor an object", "give a folder, a .jsonl list or a .json list")
+        raise DataError(f"{path}: neither a list nor an object", _FORMS)
     return _rows(path, base, [(f"record {number}", row) for number, row in enumerate(document)], [])
 
 
@@ -186,7 +189,7 @@ def _json_lines(path: Path) -> tuple[list[tuple[str, Any]], list[Fault]]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, ValueError) as fault:
-        raise DataError(f"{path}: {fault}", "give a list of JSON lines in UTF-8") from fault
+        raise DataError(f"{path}: {_reason(fault)}", "give a list of JSON lines in UTF-8") from fault
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -246,6 +249,11 @@ def _sample(row: Any) -> Sample:
     elif row.get("attributes") is not None and not isinstance(row["attributes"], dict):
         raise TypeError("attributes must be an object of names to texts")
     return Sample(image, label, source, generator, str(row.get("split") or split), caption, attributes, "", row)
+
+
+def _reason(fault: Exception) -> str:
+    """Why a file could not be read, without the system's number and the name that stands before it."""
+    return getattr(fault, "strerror", None) or str(fault)
 
 
 def _label(value: object) -> Label:

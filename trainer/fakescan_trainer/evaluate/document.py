@@ -23,6 +23,8 @@ from fakescan_trainer.evaluate.samples import Answer, TestSet
 
 VERSION = "1"
 """Of the document (``fakescan_evaluation``)."""
+TEXT_FIGURES = ("bleu1", "bleu2", "rougeL", "css")
+"""Figures of texts against references, as they stand beside the others of a group."""
 WITHOUT_GROUP = "(none)"
 """What images without a group are listed under."""
 
@@ -96,7 +98,8 @@ def evaluation(
             "all": _figures("matched", scored(whole), joined, settings),
         }
     if reasoning is not None:
-        document["reasoning"] = dict(reasoning)
+        document["reasoning"] = {name: value for name, value in reasoning.items() if name != "groups"}
+        _add_texts(document, reasoning)
     if robustness is not None:
         document["robustness"] = dict(robustness)
     if joined.by_text:
@@ -205,6 +208,22 @@ def _beside_all_reals(
         labels = np.concatenate([np.ones(len(fakes_p)), np.zeros(len(reals_p))])
         area = auc(labels, np.concatenate([fakes_p, reals_p]))
         found["auroc_against_all_real"] = area if math.isfinite(area) else None
+
+
+def _add_texts(document: dict[str, Any], reasoning: Mapping[str, Any]) -> None:
+    """Figures of the texts beside those of detection: of each group, of all images, and the mean over groups."""
+    if "n" not in reasoning:
+        return  # not measured
+    groups = reasoning.get("groups") or {}
+    for part, found in (
+        (document["overall"], reasoning),
+        *((document["groups"][name], groups[name]) for name in groups),
+    ):
+        part |= {"n_texts": found["n"], **{key: found[key] for key in TEXT_FIGURES if key in found}}
+    for key in TEXT_FIGURES:
+        values = [found[key] for found in groups.values() if key in found]
+        if values:
+            document["average"][key] = sum(values) / len(values)
 
 
 def _errors(answers: Sequence[Answer]) -> list[dict[str, Any]]:

