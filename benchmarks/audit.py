@@ -35,6 +35,7 @@ from fakescan.core.records import Label, Prediction
 from fakescan.intake.decode import DecodedImage, decode
 from fakescan.intake.prepare import Wanted, prepare
 from fakescan.protocols import Engine, SeesViews
+from fakescan.store.atomic import write_atomically
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 DRAWS = 2000
@@ -72,11 +73,16 @@ def main() -> None:
         for picture in audited(engine, chosen(given.data, given.per_label)):
             pictures.append(picture)
             if given.json:
-                figures = figures_of(pictures, time.perf_counter() - started)
-                given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+                keep(given.json, figures_of(pictures, time.perf_counter() - started))
     except KeyboardInterrupt:
         print("stopped: the tables are about what was done until then")
     print(table(figures_of(pictures, time.perf_counter() - started)))
+
+
+def keep(place: Path, figures: dict[str, Any]) -> None:
+    """Write the figures so far, in one piece."""
+    text = json.dumps(figures, indent=1) + "\n"
+    write_atomically(place, lambda out: out.write(text))
 
 
 def figures_of(pictures: Sequence[Picture], seconds: float) -> dict[str, Any]:

@@ -16,9 +16,12 @@ if [ "${1:-}" = "--dry" ]; then
 fi
 # Batch 1 is slow and needs no second round; a size that is not begun in time is left out rather than the rest lost.
 "$PYTHON" benchmarks/engine_sizes.py --model llava-13b --device cuda --dtype bfloat16 --sizes 1,16,48 --most-seconds 300
-# Quantised weights, where bitsandbytes and torchao are installed.
-for format in int8 int4 fp8; do
-    "$PYTHON" benchmarks/engine_sizes.py --model llava-13b --device cuda --dtype "$format" --sizes 1,48 --most-seconds 60 ||
-        echo "$format: left out" >&2
+# Quantised weights, where their library is installed.
+for pair in int8:bitsandbytes int4:bitsandbytes fp8:torchao; do
+    if "$PYTHON" -c "import ${pair#*:}" 2>/dev/null; then
+        "$PYTHON" benchmarks/engine_sizes.py --model llava-13b --device cuda --dtype "${pair%:*}" --sizes 1,48 --most-seconds 60
+    else
+        echo "${pair%:*}: left out, ${pair#*:} cannot be imported" >&2
+    fi
 done
 "$PYTHON" benchmarks/engine_sizes.py --model nano --device cuda --dtype bfloat16 --sizes 1,16,48 --most-seconds 120

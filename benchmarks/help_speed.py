@@ -2,7 +2,7 @@
 
     python benchmarks/help_speed.py [--runs 5]
 
-Processor time and elapsed time of a fresh process, the median of the runs; CONTRACT.md asks for less than a second.
+Processor time and elapsed time of a fresh process, the median of the runs. It is to stay below a second.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 A whole ResNet-50 on pixels; in training crops of 224, mirrored at random, half of them blurred (sigma 0 to 3) and half
 of them compressed as JPEG (quality 30 to 100), as in their ``Blur+JPEG (0.5)``; Adam, 1e-4, binary cross-entropy. Not
-theirs: the weights start at random instead of ImageNet's (none are to be had without a download), images are drawn as
-for the embedded model, and the number of steps is what the machine allows.
+theirs: the weights start at random instead of ImageNet's (none are to be had without a download), a crop is altered
+instead of the whole picture that it is cut from, images are drawn as for the embedded model, and the number of steps is
+what the machine allows.
 """
 
 from __future__ import annotations

@@ -44,6 +44,9 @@ def _code_sha256() -> str:
     """
     package = Path(__file__).resolve().parent.parent
     whole = hashlib.sha256()
-    for name in sorted(path.relative_to(package).as_posix() for path in package.rglob("*.py")):
+    names = sorted(path.relative_to(package).as_posix() for path in package.rglob("*.py"))
+    if not names:
+        return "unknown"  # installed without its sources
+    for name in names:
         whole.update(f"{hashlib.sha256((package / name).read_bytes()).hexdigest()}  {name}\n".encode())
     return whole.hexdigest()

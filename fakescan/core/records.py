@@ -313,7 +313,8 @@ class ModelIdentity:
     prompt_version: str
     """Version of question, tags, templates and preprocessing."""
     dtype: str
-    """``float32``, ``float16``, ``bfloat16``, or what the weights are quantised to: ``int8``, ``int4``, ``fp8``."""
+    """``float32``, ``float16``, ``bfloat16``, ``int8`` (the quick form of CPUs), or weights and activations, such as
+    ``int4+bfloat16``."""
     device: str
     """``cpu``, ``cuda:0``, ``mps``."""
     engine: str

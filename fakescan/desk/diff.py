@@ -183,7 +183,7 @@ def _circumstances(first: Scan, second: Scan) -> Iterator[str]:
         yield f"fakescan: {first.tool_version} became {second.tool_version}"
     for name in ("code_sha256", "torch", "transformers", "pillow"):
         was, now = first.environment.get(name), second.environment.get(name)
-        if was != now:
+        if was != now and (name != "code_sha256" or (was and now)):  # reports of earlier versions have none
             yield f"{name}: {was} became {now}"
 
 

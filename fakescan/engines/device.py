@@ -32,8 +32,11 @@ class Placement:
 
     @property
     def dtype_name(self) -> str:
-        """As reports show it."""
-        return self.quantised or str(self.dtype).removeprefix("torch.")
+        """As reports show it; another word wherever the arithmetic is another: a calibration holds for one only."""
+        floats = str(self.dtype).removeprefix("torch.")
+        if self.quantised is None or self.dynamic_int8:
+            return self.quantised or floats
+        return f"{self.quantised}+{floats}"
 
     @property
     def dynamic_int8(self) -> bool:
@@ -110,7 +113,9 @@ def _refuse_quantised(placement: Placement) -> None:
     if placement.dynamic_int8:
         return
     if device.type == "mps":
-        raise ConfigError([f"dtype: {name} does not run on {device}"], "use --dtype float16 or float32")
+        raise ConfigError(
+            [f"dtype: {name} does not run on {device}"], "use --device cpu, or --dtype float16 or float32"
+        )
     if name == "fp8" and device.type == "cuda" and torch.cuda.get_device_capability(device) < _FP8_CAPABILITY:
         least = ".".join(map(str, _FP8_CAPABILITY))
         raise ConfigError(

@@ -26,7 +26,7 @@ def quantised_linear(linear: nn.Linear, placement: Placement) -> nn.Module:
         linear: in the placement's dtype, anywhere.
         placement: device and format, as ``choose_placement`` gave it.
     """
-    # Said while it computes; the products are in eight bits either way.
+    # Said with every pass, long after this; the products are in eight bits either way.
     warnings.filterwarnings("ignore", message="MatMul8bitLt: inputs will be cast")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the libraries' next versions: no news to a user

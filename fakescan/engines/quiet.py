@@ -15,7 +15,7 @@ _REMARKS = ("torchao", "bitsandbytes", "torch.utils._pytree")
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """While it lasts, libraries say nothing below an error: whoever called decides what a terminal shows."""
+    """While it lasts, no progress bars and no remarks at import: whoever called decides what a terminal shows."""
     loggers = [logging.getLogger(name) for name in _REMARKS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

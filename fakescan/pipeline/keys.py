@@ -66,6 +66,7 @@ def row_key_of(key: str, options: ScanOptions, reading: Mapping[str, str]) -> st
         options: what was asked for.
         reading: what the reading of files depends on, by name.
     """
-    libraries = {name: version for name, version in environment().items() if name != "platform"}
+    # Not the platform, and not the digest of our code: "tool" stands for what a release changed.
+    libraries = {name: version for name, version in environment().items() if name not in ("platform", "code_sha256")}
     verdict = {"policy": options.policy, "threshold": options.threshold, "score": options.score}
     return run_key({"key": key, "tool": __version__, "libraries": libraries, "reading": dict(reading), **verdict})

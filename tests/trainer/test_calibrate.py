@@ -102,6 +102,13 @@ def test_no_verdict_depends_on_the_scale() -> None:
     assert sides(plain) == sides(humble)
 
 
+def test_one_source_a_label_is_no_worst_half() -> None:
+    scores, labels, weights, _ = four_sources()
+    plain = calibrate(scores, labels, weights, "four")
+    assert calibrate(scores, labels, weights, "four", sources=["same"] * len(scores)) == plain
+    assert "worst" in calibrate(scores, labels, weights, "four", sources=four_sources()[3]).fitted_on
+
+
 def test_it_is_refused_where_nothing_can_be_fitted() -> None:
     with pytest.raises(ValueError, match="both labels"):
         fit_unseen(np.ones(3), np.ones(3), np.ones(3), ["a"] * 3)

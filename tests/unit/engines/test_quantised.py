@@ -40,7 +40,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", QUANTISED)
 def test_a_card_takes_all_of_them(name: str) -> None:
     found = choose_placement("cuda", name)
-    assert (found.dtype, found.dtype_name, found.dynamic_int8) == (torch.bfloat16, name, False)
+    assert (found.dtype, found.dtype_name, found.dynamic_int8) == (torch.bfloat16, f"{name}+bfloat16", False)
 
 
 @pytest.mark.usefixtures("card")
@@ -102,7 +102,7 @@ def test_both_engines_run_it_alike_near_the_float_scores(base: Path, name: str) 
     plain = engine(base, dtype=name, batch_size=1)
     slots = slot_engine(base, dtype=name, batch_size=3)
     assert isinstance(plain, PlainEngine)
-    assert plain.identity.dtype == slots.identity.dtype == name
+    assert plain.identity.dtype == slots.identity.dtype == f"{name}+float32"
     answers = predictions(plain.infer(PICTURES))
     for one, two, three in zip(whole, answers, predictions(slots.infer(PICTURES)), strict=True):
         assert one.before
