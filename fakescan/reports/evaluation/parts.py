@@ -67,15 +67,19 @@ def reasoning_rows(document: Document) -> list[list[str]]:
 
 
 def text_rows(document: Document) -> list[list[str]]:
-    """The form of the paper's Table 3, a row for each group that has texts, their average, and all images."""
+    """The form of the paper's Table 3, a row for each group that has texts, their average, and all images with a text."""
     whole = document.get("reasoning") or {}
     if not whole.get("n"):
         return []
     groups = [(name_of(name), found) for name, found in document["groups"].items() if found.get("n_texts")]
     rows = [[name, f"{int(found['n_texts']):,}", *_texts(found, found)] for name, found in groups]
     if len(groups) > 1:
-        rows.append(["average", "", *_texts(document["average"], document["average"])])
-    return [*rows, ["all images", f"{int(whole['n']):,}", *_texts(document["overall"], whole)]]
+        # The accuracy of the same groups as the texts: others have none.
+        known = [found["accuracy"] for _, found in groups if found.get("accuracy") is not None]
+        mean = {"accuracy": sum(known) / len(known)} if len(known) == len(groups) else {}
+        rows.append(["average", "", *_texts(mean, document["average"])])
+    everywhere = document["overall"] if whole["n"] == document["overall"].get("n") else {}
+    return [*rows, ["all with a text", f"{int(whole['n']):,}", *_texts(everywhere, whole)]]
 
 
 TEXT_HEADER = ("group", "texts", "Acc", *(figure.short for figure in TEXT_FIGURES))
@@ -86,10 +90,9 @@ def detector_text_rows(documents: Sequence[Document]) -> list[list[str]]:
     """The paper's Table 3: each detector's average accuracy and texts; empty where no detector has any."""
     rows = []
     for document in documents:
-        average, whole = document["average"], document.get("reasoning") or {}
         # Evaluations of earlier versions have no figures of texts by group, and so no average of them.
-        texts = {figure.key: average.get(figure.key, whole.get(figure.key)) for figure in TEXT_FIGURES}
-        rows.append([name_of(document["detector"]["name"]), *_texts(average, texts)])
+        average = document["average"]
+        rows.append([name_of(document["detector"]["name"]), *_texts(average, average)])
     return rows if any(set(row[2:]) != {DASH} for row in rows) else []
 
 
