@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fakescan.core.calibration_file import percent
 from fakescan.core.records import Calibration
 
 Array = NDArray[np.float64]
@@ -181,8 +182,8 @@ def calibrate(
         unseen = Unseen()
         temperature, bias = fit_unseen(scores, labels, weights, sources, unseen)
         fitted_on += (
-            f", as if {unseen.prior:.0%} of pictures were AI-generated"
-            f" and all like the {unseen.share:.0%} of sources that it does worst on"
+            f", as if {percent(unseen.prior)} of pictures were AI-generated"
+            f" and all like the {percent(unseen.share)} of sources that it does worst on"
         )
     p = 1 / (1 + np.exp(-(scores / temperature + bias)))
     real, fake = labels == 0, labels == 1

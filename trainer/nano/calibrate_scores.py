@@ -5,6 +5,9 @@
     python trainer/nano/calibrate_scores.py MODEL MMFR BEFORE.json AFTER.json
     python trainer/nano/calibrate_scores.py MODEL MMFR AFTER.json --score after    # the other stays as it is
 
+With `--least LOGIT` the threshold lies no lower than at this difference of logits: what an earlier draw of held-out
+pictures asked for is not forgotten because this one has no real picture so high.
+
 LIST names images of `MMFR/validation.json`: whole training sources that were held out. With `--score after` nothing
 steers the text, so the score is that of the paper: read off after the model's own reasoning. A score that a scan holds
 is fitted anew, of several scans from the first that has it; others stay. Only photographs and photo-like pictures
@@ -16,6 +19,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -34,6 +38,21 @@ def held_out(root: Path) -> dict[str, tuple[float, str]]:
         fake = "image is fake." in row["conversations"][1]["value"]
         known[file_sha256(root / row["image"])] = (float(fake), row["source"])
     return known
+
+
+def raised(record: Calibration, least: float) -> Calibration:
+    """The same with its threshold at a difference of logits, where it lay below.
+
+    Args:
+        record: what was fitted.
+        least: z_fake - z_real.
+    """
+    at = round(1 / (1 + math.exp(-(least / record.temperature + record.bias))), 6)
+    if at <= record.threshold:
+        return record
+    low, _ = record.inconclusive_band
+    words = f"{record.fitted_on}; the threshold lies higher, where an earlier draw of such pictures put it"
+    return dataclasses.replace(record, threshold=at, inconclusive_band=(low, at), fitted_on=words)
 
 
 def calibrated(report: Path, known: dict[str, tuple[float, str]], kind: ScoreKind) -> Calibration | None:
@@ -72,14 +91,15 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("scans", type=Path, nargs="+")
     parser.add_argument("--score", type=ScoreKind, nargs="+", default=list(ScoreKind), help="only these: before, after")
+    parser.add_argument("--least", type=float, default=-math.inf, help="of the threshold, as a difference of logits")
     args = parser.parse_args()
     info, known = read_info(args.model), held_out(args.mmfr)
     records = dict(info.calibration)
     for kind in args.score:
         found = (record for scan in args.scans if (record := calibrated(scan, known, kind)))
         if record := next(found, None):
-            records[kind] = record
-            print(kind.value, record)
+            records[kind] = raised(record, args.least) if math.isfinite(args.least) else record
+            print(kind.value, records[kind])
     write_info(args.model, dataclasses.replace(info, calibration=records))
 
 

@@ -112,17 +112,16 @@ def measured(info: CheckpointInfo, rows: list[Row], data: str) -> dict[ScoreKind
         if not overall:
             records[kind] = record
             continue
-        by_kind = {}
-        for name, members in grouped(rows, lambda row: row[1].get("kind")).items():
+        by_kind, own = {}, [row for row in rows if p_of(row[1], kind, record) is not None]
+        for name, members in grouped(own, lambda row: row[1].get("kind")).items():
             labels = [row["label"] for row, _ in members]
             if min(labels.count("fake"), labels.count("real")) >= MIN_PER_LABEL:
                 by_kind[name] = figures(members, kind, record)
-        scored = [row for row, result in rows if p_of(result, kind, record) is not None]
         words = data.format(
-            n=len(scored),
+            n=len(own),
             fake=overall["n_fake"],
             real=overall["n_real"],
-            sources=len({row["source"] for row in scored}),
+            sources=len({row["source"] for row, _ in own}),
         )
         metrics = with_bins({"data": words, **overall}, rows, kind, record)
         records[kind] = dataclasses.replace(record, metrics=metrics, by_kind=by_kind)
