@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from fakescan.cli.exits import say
+from fakescan.cli.outputs import shared
 from fakescan.cli.scan_options import Debug
 from fakescan.cli.stamps import stamp_line
+from fakescan.core.options import Redact
 from fakescan.desk import bundle as bundles
 from fakescan.desk.reviewed import decided, read_all
 from fakescan.errors import InputError, ReportError
@@ -43,7 +45,9 @@ def bundle(
     quiet: Annotated[
         bool,
         typer.Option(
-            "--quiet", "-q", help="Print nothing but the seal, and with --timestamp-url what is sent to the authority."
+            "--quiet",
+            "-q",
+            help="Print nothing but the seal, what is left out, and with --timestamp-url what is sent.",
         ),
     ] = False,
     debug: Debug = False,
@@ -68,8 +72,13 @@ def bundle(
     # A JSON report may come from anybody: which folder of this machine is looked into is for the user to say.
     trusted = root is not None or source.is_dir()
     reviewed = read_all(source, scan)
-    decisions = decided(reviewed, scan)
-    reports = {bundles.reviews_name(number): place.read_bytes() for number, place in enumerate(reviewed.places, 1)}
+    # Previews are no words: without them alone, what people typed may be there.
+    private = [kind for kind in scan.redacted if kind != Redact.THUMBS]
+    decisions = {path: shared(item, private) for path, item in decided(reviewed, scan).items()}
+    packed = () if private else reviewed.places
+    reports = {bundles.reviews_name(number): place.read_bytes() for number, place in enumerate(packed, 1)}
+    for place in reviewed.places if private else ():
+        say(f"left out: {place}, whose names and notes were typed beside a report that leaves out {', '.join(private)}")
     with ExitStack() as kept:
         thumbnails = kept.enter_context(make_thumbnails(scan, root=root)) if trusted else None
         for fmt, name in _NAMES.items():
