@@ -55,3 +55,37 @@ def test_what_a_shared_report_leaves_out_is_not_sealed_with_it(
     assert ("Jane Doe" in page, "seen at the depot" in page) == (name, note)
     assert any(b"Jane Doe" in data for data in sealed.values()) == name
     assert "CHANGED" not in cli("verify", "case.zip").out
+
+
+def test_a_report_does_not_say_whose_decisions_are_packed(cli: Cli, run: Path, tmp_path: Path) -> None:
+    """Its options come from whoever wrote it; one file of the same name and digest is no proof of anything."""
+    decide(cli, "run")
+    done = cli("bundle", "r.json", "-o", "case.zip")
+    assert done.code == 0
+    assert "not looked into: run/reviews.jsonl" in done.err
+    sealed = members(tmp_path / "case.zip")
+    assert "reviews.jsonl" not in sealed
+    assert not any(b"Jane Doe" in data for data in sealed.values())
+    for vouched in (["run"], ["r.json", "--pictures", "in"]):
+        assert cli("bundle", *vouched, "-o", "case.zip", "--force").code == 0
+        assert "reviews.jsonl" in members(tmp_path / "case.zip"), vouched
+
+
+@pytest.mark.parametrize("source", ["run", "r.json"])
+def test_decisions_about_other_files_are_neither_packed_nor_shown(
+    cli: Cli, run: Path, tmp_path: Path, source: str
+) -> None:
+    decide(cli, source, "a.png")
+    decide(cli, source, "b.png")
+    (tmp_path / "in" / "b.png").unlink()
+    (tmp_path / "run" / "journal.sqlite3").unlink()
+    assert cli("scan", "in", "--run-dir", "run", "-o", "r.json").code == 1
+    assert "1 file reviewed of 1 image" in cli("review", source).out
+    assert "b.png" not in cli("review", source).out
+    done = cli("bundle", source, "-o", "case.zip", "-q")
+    assert done.code == 0
+    assert "reviews.jsonl, which also holds decisions about files that are not in this scan" in done.err
+    sealed = members(tmp_path / "case.zip")
+    assert "reviews.jsonl" not in sealed
+    assert b"Jane Doe" in sealed["report.html"], "the decision about a.png is of this scan"
+    assert not any(b"b.png" in data for data in sealed.values())
