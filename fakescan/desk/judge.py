@@ -42,8 +42,8 @@ def judge(
         for result in scan.results:
             path = result.record.file.path
             found[path] = _gated(result, found.get(path, ()), gate, baseline, prefix)
-        if gate.needs_baseline and baseline is not None and base is None:
-            notes += _not_found(scan, baseline, prefix)
+        if gate.needs_baseline and baseline is not None:
+            notes += _not_found(scan, baseline, prefix, base)
     if baseline is not None:
         found, told = _with_accepted(scan, found, baseline)
         notes += told
@@ -80,15 +80,18 @@ def _credentials(result: ImageResult) -> list[Finding]:
     return [Finding(FindingKind.NO_CREDENTIALS, text, fails=True)]
 
 
-def _not_found(scan: Scan, baseline: Baseline, prefix: str) -> list[str]:
+def _not_found(scan: Scan, baseline: Baseline, prefix: str, base: str | None) -> list[str]:
     """What to say when no file is one of the baseline's, and that may be because paths start elsewhere."""
-    if not baseline.marked or places.started_in(scan) is not None:
+    if not baseline.marked or (places.started_in(scan) is not None and prefix == places.prefix_of(scan)):
         return []
     if any(baseline.remembers(result, prefix) for result in scan.results):
         return []
+    known = "No scanned file is one whose marks the baseline remembers"
+    if base is not None:
+        return [f"{known}, seen from {base}: if its paths start elsewhere, lost marks are missed."]
     return [
-        "No scanned file is one whose marks the baseline remembers, and where paths start cannot be told from the "
-        "paths that were given: name that folder with --relative-to, or lost marks may be missed."
+        f"{known}, and where paths start cannot be told from the paths that were given: name that folder with "
+        "--relative-to, or lost marks may be missed."
     ]
 
 
