@@ -28,7 +28,15 @@ class Check:
     baseline: baselines.Baseline | None
     """What was accepted, or None."""
     base: str | None
-    """Absolute folder that paths start at; None: where the scan was started."""
+    """Absolute folder that the user named for paths to start at, or None."""
+
+    def base_for(self, scan: Scan) -> str | None:
+        """Folder that paths start at in reports; None: where the scan was started.
+
+        Args:
+            scan: a finished or interrupted scan.
+        """
+        return self.base or places.base_of(scan)
 
     def judge(self, scan: Scan) -> Judgement:
         """What counts against a scan.

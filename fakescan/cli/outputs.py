@@ -13,7 +13,7 @@ from fakescan.errors import ConfigError, ReportError
 from fakescan.reports import renderer_class
 from fakescan.reports.decided import Decided
 from fakescan.reports.judgement import Judgement, own_finding
-from fakescan.reports.places import is_below_root
+from fakescan.reports.places import base_of, is_below_root
 from fakescan.reports.previews import Renamed
 from fakescan.reports.thumbs import MAX_COUNT, MAX_COUNT_BESIDE, make_thumbnails
 from fakescan.reports.write import STDOUT, check_writable, parse_output, write_report
@@ -108,7 +108,7 @@ def write_all(
     """
     told = redact(scan, redactions)
     judged = _retold(judgement, scan, told) if judgement is not None else None
-    start = None if Redact.PATHS in redactions else base
+    start = _told_base(scan, base, redactions)
     # Names of the files as the report tells them; previews are made by those on the disk.
     names = {old.record.file.path: new.record.file.path for old, new in zip(scan.results, told.results, strict=True)}
     decided = {names[path]: shared(item, redactions) for path, item in (decisions or {}).items() if path in names}
@@ -131,6 +131,14 @@ def write_all(
         for target in targets:
             write(target, thumbnails)
     return told
+
+
+def _told_base(scan: Scan, base: str | None, redactions: Sequence[Redact]) -> str | None:
+    """The folder that paths start at as the report tells its root: without the user's name, or not at all."""
+    if base is None or not redactions:
+        return base
+    named = replace(scan, results=(), skipped=(), options={**scan.options, "relative_to": base})
+    return base_of(redact(named, redactions))
 
 
 def shared(decided: Decided, redactions: Collection[str]) -> Decided:

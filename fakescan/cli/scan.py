@@ -165,7 +165,7 @@ def _finish(
             single_file=options.single_file,
             redactions=options.redact,
             judgement=judgement,
-            base=check.base,
+            base=check.base_for(run.scan),
         )
         note_written(run.run_dir, run.scan, targets, single_file=options.single_file)
         if json:

@@ -32,9 +32,10 @@ def judge(
         scan: a finished scan.
         gate: what fails, by path; ``--fail-on`` alone when None.
         baseline: what was accepted, and which marks files had.
-        base: the folder that the gate's patterns and the baseline's paths start at; where the scan was started when
-            None.
+        base: the folder that the gate's patterns and the baseline's paths start at; None for what the scan's
+            ``--relative-to`` named, else the one where it was started, as when a baseline is made.
     """
+    base = base or places.base_of(scan)
     notes: list[str] = []
     found: dict[str, tuple[Finding, ...]] = dict(judge_plainly(scan).by_path)
     if gate is not None:

@@ -57,7 +57,7 @@ def started_in(scan: Scan) -> str | None:
 
 
 def base_of(scan: Scan) -> str | None:
-    """The folder that a scan's ``--relative-to`` named; None where there was none or it cannot be told any more.
+    """The folder that a scan's ``--relative-to`` named; None where there was none, or it cannot be told any more.
 
     Args:
         scan: a finished scan.
@@ -65,10 +65,12 @@ def base_of(scan: Scan) -> str | None:
     named = scan.options.get("relative_to")
     if not isinstance(named, str) or not named:
         return None
-    if _posix(named).startswith("/") or PureWindowsPath(named).drive:
-        return named
-    start = started_in(scan)
-    return posixpath.normpath(posixpath.join(start, _posix(named))) if start else None
+    if not (_posix(named).startswith("/") or PureWindowsPath(named).drive):
+        start = started_in(scan)
+        if not start:
+            return None
+        named = posixpath.normpath(posixpath.join(start, _posix(named)))
+    return named if holds(named, scan.root) else None
 
 
 def is_below_root(scan_path: str) -> bool:

@@ -165,6 +165,22 @@ def test_a_folder_may_be_named_through_a_link(cli: Cli, tmp_path: Path) -> None:
     assert (done.code, "It has lost the mark" in done.err) == (1, True)
 
 
+@pytest.mark.parametrize("left_out", [[], ["--redact", "host"]])
+def test_a_report_starts_paths_where_its_scan_did(
+    cli: Cli, tmp_path: Path, left_out: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = tmp_path / "home" / "jane" / "work"
+    start.mkdir(parents=True)
+    monkeypatch.chdir(start)
+    checked = marked_run(cli, start)
+    (start / "in" / "x.png").write_bytes(png(0))
+    place = start / "in"
+    assert cli("scan", place, *checked, "--relative-to", ".", "--run-dir", "again").code == 1
+    done = cli("report", "again", *checked, *left_out, "-o", "github:-")
+    assert "gate: x.png: It has lost the mark" in done.err
+    assert "file=in/x.png" in done.out
+
+
 def test_a_folder_that_is_too_high_is_told(cli: Cli, tmp_path: Path) -> None:
     checked = marked_run(cli, tmp_path)
     (tmp_path / "in" / "x.png").write_bytes(png(0))

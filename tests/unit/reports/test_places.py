@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakescan.reports.places import holds, prefix_of, root_uri, shown_place, started_in, uri_place
+from fakescan.reports.places import base_of, holds, prefix_of, root_uri, shown_place, started_in, uri_place
 from tests.unit.reports.conftest import build_scan
 
 
@@ -68,6 +68,23 @@ def test_a_folder_is_the_same_under_its_other_name(tmp_path: Path) -> None:
         assert holds(str(tmp_path / base), scan.root)
         assert prefix_of(scan, str(tmp_path / base)) == "in/"
     assert not holds(str(tmp_path / "link" / "in"), str(tmp_path / "real"))
+
+
+@pytest.mark.parametrize(
+    ("named", "base"),
+    [
+        ("/srv", "/srv"),
+        ("..", "/srv"),
+        (".", "/srv/site"),
+        ("/elsewhere", None),
+        ("img", "/srv/site/img"),
+        ("", None),
+        (3, None),
+    ],
+)
+def test_the_folder_that_a_scan_was_given(named: Any, base: str | None) -> None:
+    options = {"paths": ["img"], "relative_to": named}
+    assert base_of(build_scan([], root="/srv/site/img", options=options)) == base
 
 
 @pytest.mark.parametrize(
