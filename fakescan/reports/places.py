@@ -125,6 +125,8 @@ def _below_start(scan: Scan) -> str | None:
     root, given = _posix(scan.root), scan.options.get("paths")
     if is_address(root) or not isinstance(given, Sequence) or isinstance(given, str):
         return None
+    if "paths" in scan.redacted:
+        return None  # what stands there for root and paths looks as if one were the other
     return _started_at(root, given) if all(isinstance(path, str) for path in given) else None
 
 

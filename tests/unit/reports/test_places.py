@@ -70,6 +70,12 @@ def test_a_folder_is_the_same_under_its_other_name(tmp_path: Path) -> None:
     assert not holds(str(tmp_path / "link" / "in"), str(tmp_path / "real"))
 
 
+def test_a_report_without_paths_does_not_tell() -> None:
+    scan = build_scan([], root="[removed]", options={"paths": ["[removed]"]}, redacted=("paths",))
+    assert started_in(scan) is None
+    assert prefix_of(scan) == ""
+
+
 @pytest.mark.parametrize(
     ("named", "base"),
     [
