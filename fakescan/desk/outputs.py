@@ -42,6 +42,8 @@ class Written:
     """SHA-256 by path as it was given; files in the folder beside a page are named after it."""
     place: Path
     """The run directory."""
+    scan_id: str
+    """The scan's."""
 
 
 def note_written(run: RunDir, scan: Scan, targets: Sequence[Output], *, single_file: bool = False) -> None:
@@ -80,16 +82,18 @@ def check_outputs(source: Path, scan: Scan) -> Iterator[tuple[State, str]]:
     Yields:
         For each file that is not as it was written, is not there or cannot be compared: which of these, and words.
     """
+    written = None
     try:
         written = _written(source, scan)
+        if written is None and source.is_dir():
+            yield State.NOT_RECORDED, f"{source / NAME} is not there: the record of this run itself is not compared"
     except InputError as fault:
-        written = None
         yield State.CHANGED, fault.message
     outputs, left_out = scan.options.get("outputs"), scan.options.get("redact")
     # The record keeps what --redact left out of the reports.
     told = redact(scan, [kind for kind in Redact if isinstance(left_out, list) and kind in left_out])
     if written is not None:
-        yield from _record_faults(written)
+        yield from _record_faults(written, scan)
     for text in outputs if isinstance(outputs, list) else []:
         try:
             target = parse_output(str(text))
@@ -139,8 +143,10 @@ def _folder_faults(target: Output, digests: Mapping[str, str]) -> Iterator[tuple
             yield State.CHANGED, f"{name}: not what was written with this scan"
 
 
-def _record_faults(written: Written) -> Iterator[tuple[State, str]]:
+def _record_faults(written: Written, scan: Scan) -> Iterator[tuple[State, str]]:
     report = RunDir(written.place).report
+    if written.scan_id != scan.scan_id:
+        yield State.CHANGED, f"{written.place / NAME}: not about the scan in this run directory, but another one"
     if report.is_file() and _digest(report) != written.record:
         yield State.CHANGED, f"{report}: not the report that was written with this scan"
 
@@ -160,8 +166,10 @@ def _written(source: Path, scan: Scan) -> Written | None:
             if node["fakescan_outputs"].integer() != VERSION:
                 raise ReportShapeError("of another version")
             files = {item.path(): item["sha256"].text() for item in node["outputs"].elements()}
-            if node["scan_id"].text() == scan.scan_id:
-                return Written(node["record_sha256"].text(), files, place)
+            written = Written(node["record_sha256"].text(), files, place, node["scan_id"].text())
+            # Beside a report another scan may have taken the run directory since; in the directory itself both are one.
+            if written.scan_id == scan.scan_id or source.is_dir():
+                return written
         except (OSError, ValueError, InputError):
             raise InputError(f"{note_file} is damaged", "the reports' digests stood in it") from None
     return None

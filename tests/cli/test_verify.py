@@ -1,0 +1,46 @@
+"""``fakescan verify`` of a run: what was changed, and what cannot be compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fakescan.core.records import Label
+from tests.cli.conftest import Cli
+from tests.support.pictures import folder
+
+REAL, FAKE = Label.REAL, Label.FAKE
+
+
+@pytest.fixture
+def run(cli: Cli, tmp_path: Path) -> Path:
+    folder(tmp_path / "in", a=FAKE, b=REAL)
+    assert cli("scan", "in", "--run-dir", "run", "-o", "r.html").code == 1
+    return tmp_path / "run"
+
+
+def doctor(run: Path, **about: str) -> None:
+    """Turn a verdict round in the run's record."""
+    document = json.loads((run / "scan.json").read_text())
+    document["results"][0]["verdict"]["label"] = "real"
+    document["scan"].update(about)
+    (run / "scan.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("about", [{}, {"id": "0" * 16}])
+def test_a_doctored_record_is_told(cli: Cli, run: Path, about: dict[str, str]) -> None:
+    doctor(run, **about)
+    done = cli("verify", "run")
+    assert done.code == 1
+    assert "CHANGED  run/scan.json: not the report that was written with this scan" in done.out
+    assert ("CHANGED  run/outputs.json: not about the scan in this run directory" in done.out) is bool(about)
+
+
+def test_a_record_that_cannot_be_compared_is_told(cli: Cli, run: Path) -> None:
+    (run / "outputs.json").unlink()
+    doctor(run)
+    done = cli("verify", "run")
+    assert done.code == 3
+    assert "unknown  run/outputs.json is not there: the record of this run itself is not compared" in done.out
