@@ -16,6 +16,7 @@ from fakescan.core.json_values import Node, ReportShapeError, written_path
 from fakescan.core.options import Redact
 from fakescan.core.records import Scan
 from fakescan.core.schema import parse_json
+from fakescan.desk.named import is_elsewhere, is_file
 from fakescan.desk.redact import redact
 from fakescan.desk.rehash import State, digest_of
 from fakescan.desk.reviewed import seen_from_start
@@ -106,13 +107,16 @@ def check_outputs(source: Path, scan: Scan) -> Iterator[tuple[State, str]]:
 
 def _faults_of(target: Output, told: Scan, digests: Mapping[str, str]) -> Iterator[tuple[State, str]]:
     name = str(target.path)
-    if not target.path.exists():
-        yield State.MISSING, f"{name}: the report is not there (looked for from this folder)"
-        return
-    if not target.path.is_file():
-        yield State.UNREADABLE, f"{name}: not compared, this is no regular file"
+    if is_elsewhere(name):
+        yield State.NOT_RECORDED, f"{name}: not compared, this is on another machine"
         return
     try:
+        if not target.path.exists():
+            yield State.MISSING, f"{name}: the report is not there (looked for from this folder)"
+            return
+        if not target.path.is_file():
+            yield State.UNREADABLE, f"{name}: not compared, this is no regular file"
+            return
         content = target.path.read_bytes()
         if name in digests:
             if _digest(target.path) != digests[name]:
@@ -126,7 +130,7 @@ def _faults_of(target: Output, told: Scan, digests: Mapping[str, str]) -> Iterat
             renderer_class(target.fmt)().render(told, again)
             if content != again.getvalue().encode("utf-8"):
                 yield State.CHANGED, f"{name}: not the report that this scan gives"
-    except (OSError, ReportError):
+    except (OSError, ValueError, ReportError):
         yield State.UNREADABLE, f"{name}: not compared, it cannot be read"
 
 
@@ -137,7 +141,7 @@ def _folder_faults(target: Output, digests: Mapping[str, str]) -> Iterator[tuple
         if target.fmt != "html" or folder not in Path(name).parents:
             continue
         place = Path(name)
-        if not place.is_file():
+        if not is_file(place):
             yield State.MISSING, f"{name}: this part of the report is not there"
         elif _digest(place) != sha256:
             yield State.CHANGED, f"{name}: not what was written with this scan"
@@ -147,7 +151,7 @@ def _record_faults(written: Written, scan: Scan) -> Iterator[tuple[State, str]]:
     report = RunDir(written.place).report
     if written.scan_id != scan.scan_id:
         yield State.CHANGED, f"{written.place / NAME}: not about the scan in this run directory, but another one"
-    if report.is_file() and _digest(report) != written.record:
+    if is_file(report) and _digest(report) != written.record:
         yield State.CHANGED, f"{report}: not the report that was written with this scan"
 
 
@@ -159,7 +163,7 @@ def _written(source: Path, scan: Scan) -> Written | None:
     """
     for place in _run_dirs(source, scan):
         note_file = place / NAME
-        if not note_file.is_file():
+        if not is_file(note_file):
             continue
         try:
             node = Node(parse_json(note_file.read_text(encoding="utf-8")))

@@ -6,12 +6,14 @@ was named. All of these places are looked at, and what is new goes where there a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fakescan.core.records import Scan
 from fakescan.desk import review as reviews
+from fakescan.desk.named import is_elsewhere, is_file
 from fakescan.desk.review import Review
 from fakescan.errors import ReportError
 from fakescan.reports.decided import Decided
@@ -59,7 +61,7 @@ def read_all(source: Path, scan: Scan, *, beyond: bool = True) -> Reviewed:
     made: list[Review] = []
     places: list[Path] = []
     mixed: list[Path] = []
-    for place in [own, *(others if beyond else [])]:
+    for place in [*([own] if is_file(own) else []), *(others if beyond else [])]:
         # Another scan may have taken the place of the report by now: only decisions about these files count.
         every = reviews.read(place)[0]
         found = [item for item in every if (item.path, item.sha256) in known]
@@ -95,19 +97,24 @@ def seen_from_start(scan: Scan, text: str) -> list[Path]:
     Args:
         scan: a finished scan.
         text: the path.
+
+    Returns:
+        None on other machines.
     """
+    if is_elsewhere(text):
+        return []
     start = started_in(scan)
     places = [Path(start) / text, Path(text)] if start else [Path(text)]
-    return list({place.absolute(): place for place in places}.values())
+    return list({place.absolute(): place for place in places if not is_elsewhere(place)}.values())
 
 
 def _other_places(source: Path, scan: Scan) -> Iterator[Path]:
     """Files of decisions beside the other names of a run."""
-    seen = {reviews.place_of(source).resolve()}
+    seen = {os.path.realpath(reviews.place_of(source))}
     for name in _names(scan):
         place = reviews.place_of(name)
-        if place.is_file() and place.resolve() not in seen:
-            seen.add(place.resolve())
+        if is_file(place) and os.path.realpath(place) not in seen:
+            seen.add(os.path.realpath(place))
             yield place
 
 
