@@ -7,12 +7,12 @@ it shows what was changed beside it. What nobody may have changed at all belongs
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from fakescan.core.json_values import Node, ReportShapeError, written_path
+from fakescan.core.json_values import Node, ReportShapeError, valid_unicode, written_path
 from fakescan.core.options import Redact
 from fakescan.core.records import Scan
 from fakescan.core.schema import parse_json
@@ -31,6 +31,9 @@ NAME = "outputs.json"
 VERSION = 1
 _MADE_AGAIN = frozenset({"json", "jsonl", "csv", "case"})
 """Formats that are made of the scan alone, so that they can be made again and compared byte by byte."""
+
+Fault = tuple[State, str]
+"""What was found out about a file that is not as it was, and words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def note_written(run: RunDir, scan: Scan, targets: Sequence[Output], *, single_f
     write_atomically(run.path / NAME, lambda out: out.write(json.dumps(document, indent=1) + "\n"))
 
 
-def check_outputs(source: Path, scan: Scan) -> Iterator[tuple[State, str]]:
+def check_outputs(source: Path, scan: Scan) -> Iterator[Fault]:
     """Compare the reports that were written with a scan, and name those that cannot be compared.
 
     Args:
@@ -90,11 +93,36 @@ def check_outputs(source: Path, scan: Scan) -> Iterator[tuple[State, str]]:
             yield State.NOT_RECORDED, f"{source / NAME} is not there: the record of this run itself is not compared"
     except InputError as fault:
         yield State.CHANGED, fault.message
-    outputs, left_out = scan.options.get("outputs"), scan.options.get("redact")
+    left_out = scan.options.get("redact")
     # The record keeps what --redact left out of the reports.
     told = redact(scan, [kind for kind in Redact if isinstance(left_out, list) and kind in left_out])
     if written is not None:
         yield from _record_faults(written, scan)
+    digests = written.files if written else {}
+    targets = yield from _targets_of(scan)
+    for name, sha256 in digests.items():
+        place = Path(name)
+        if found := _place_fault(place) or _digest_fault(place, sha256):
+            yield found
+        elif name in targets:
+            yield from _remade_faults(targets[name], told)
+    # A name with undecodable bytes is whole in the notes only: the options have question marks for these.
+    noted = {valid_unicode(name) for name in digests}
+    for name, target in targets.items():
+        if name in noted:
+            continue
+        if found := _place_fault(target.path):
+            yield found
+        elif target.fmt in _MADE_AGAIN:
+            yield from _remade_faults(target, told)
+        else:
+            yield State.NOT_RECORDED, f"{name}: not compared, what it was like is not recorded"
+
+
+def _targets_of(scan: Scan) -> Generator[Fault, None, dict[str, Output]]:
+    """The reports that a scan's options name, by path; those on standard output are gone."""
+    outputs = scan.options.get("outputs")
+    targets: dict[str, Output] = {}
     for text in outputs if isinstance(outputs, list) else []:
         try:
             target = parse_output(str(text))
@@ -102,52 +130,54 @@ def check_outputs(source: Path, scan: Scan) -> Iterator[tuple[State, str]]:
             yield State.NOT_RECORDED, f"{text}: not compared, this is no name of a report here"
             continue
         if target.path != STDOUT:
-            yield from _faults_of(target, told, written.files if written else {})
+            targets[str(target.path)] = target
+    return targets
 
 
-def _faults_of(target: Output, told: Scan, digests: Mapping[str, str]) -> Iterator[tuple[State, str]]:
-    name = str(target.path)
-    if is_elsewhere(name):
-        yield State.NOT_RECORDED, f"{name}: not compared, this is on another machine"
-        return
+def _place_fault(place: Path) -> Fault | None:
+    """Why a report, or a part of one, cannot be compared."""
+    if is_elsewhere(place):
+        return State.NOT_RECORDED, f"{place}: not compared, this is on another machine"
     try:
-        if not target.path.exists():
-            yield State.MISSING, f"{name}: the report is not there (looked for from this folder)"
-            return
-        if not target.path.is_file():
-            yield State.UNREADABLE, f"{name}: not compared, this is no regular file"
-            return
-        content = target.path.read_bytes()
-        if name in digests:
-            if _digest(target.path) != digests[name]:
-                yield State.CHANGED, f"{name}: not the report that was written with this scan"
-                return
-            yield from _folder_faults(target, digests)
-        elif target.fmt not in _MADE_AGAIN:
-            yield State.NOT_RECORDED, f"{name}: not compared, what it was like is not recorded"
-        if target.fmt in _MADE_AGAIN:
-            again = StringIO(newline="")
-            renderer_class(target.fmt)().render(told, again)
-            if content != again.getvalue().encode("utf-8"):
-                yield State.CHANGED, f"{name}: not the report that this scan gives"
-    except (OSError, ValueError, ReportError):
-        yield State.UNREADABLE, f"{name}: not compared, it cannot be read"
+        if not place.exists():
+            if any(folder.name.endswith(FILES_SUFFIX) for folder in place.parents):
+                return State.MISSING, f"{place}: this part of the report is not there"
+            return State.MISSING, f"{place}: the report is not there (looked for from this folder)"
+        if not place.is_file():
+            return State.UNREADABLE, f"{place}: not compared, this is no regular file"
+    except (OSError, ValueError):
+        return _unreadable(place)
+    return None
 
 
-def _folder_faults(target: Output, digests: Mapping[str, str]) -> Iterator[tuple[State, str]]:
-    """The files in the folder beside a page, as far as there was one."""
-    folder = target.path.with_name(target.path.stem + FILES_SUFFIX)
-    for name, sha256 in digests.items():
-        if target.fmt != "html" or folder not in Path(name).parents:
-            continue
-        place = Path(name)
-        if not is_file(place):
-            yield State.MISSING, f"{name}: this part of the report is not there"
-        elif _digest(place) != sha256:
-            yield State.CHANGED, f"{name}: not what was written with this scan"
+def _digest_fault(place: Path, sha256: str) -> Fault | None:
+    try:
+        same = _digest(place) == sha256
+    except (OSError, ReportError):
+        return _unreadable(place)
+    return None if same else (State.CHANGED, f"{place}: not the report that was written with this scan")
 
 
-def _record_faults(written: Written, scan: Scan) -> Iterator[tuple[State, str]]:
+def _remade_faults(target: Output, told: Scan) -> Iterator[Fault]:
+    """Formats that are made of the scan alone are made again."""
+    if target.fmt not in _MADE_AGAIN:
+        return
+    again = StringIO(newline="")
+    renderer_class(target.fmt)().render(told, again)
+    try:
+        same = target.path.read_bytes() == again.getvalue().encode("utf-8")
+    except OSError:
+        yield _unreadable(target.path)
+        return
+    if not same:
+        yield State.CHANGED, f"{target.path}: not the report that this scan gives"
+
+
+def _unreadable(place: Path) -> Fault:
+    return State.UNREADABLE, f"{place}: not compared, it cannot be read"
+
+
+def _record_faults(written: Written, scan: Scan) -> Iterator[Fault]:
     report = RunDir(written.place).report
     if written.scan_id != scan.scan_id:
         yield State.CHANGED, f"{written.place / NAME}: not about the scan in this run directory, but another one"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,18 @@ def test_a_record_that_cannot_be_compared_is_told(cli: Cli, run: Path) -> None:
     done = cli("verify", "run")
     assert done.code == 3
     assert "unknown  run/outputs.json is not there: the record of this run itself is not compared" in done.out
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no names that are not UTF-8")
+def test_reports_are_compared_whatever_the_bytes_of_their_names(cli: Cli, tmp_path: Path) -> None:
+    folder(tmp_path / "in", a=FAKE)
+    name = os.fsdecode(b"r\xff.html")
+    assert cli("scan", "in", "--run-dir", "run", "-o", name, "-o", f"csv:{os.fsdecode(b'c' + bytes([255]))}").code == 1
+    assert cli("verify", "run").code == 0
+    (tmp_path / name).write_bytes(b"another page")
+    done = cli("verify", "run")
+    assert done.code == 1
+    assert done.out.count(": not the report that was written with this scan") == 1
+    (tmp_path / name).unlink()
+    done = cli("verify", "run")
+    assert (done.code, done.out.count(": the report is not there")) == (3, 1)
