@@ -26,7 +26,7 @@ from fakescan.core.options import OPTION_NAMES, SERVER, ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import json_parts
 from fakescan.crews import crew_of
-from fakescan.desk.outputs import note_written
+from fakescan.desk.notes import note_written
 from fakescan.desk.redact import SHARE
 from fakescan.engines import model_folder
 from fakescan.errors import InputError, ReportError

@@ -1,79 +1,28 @@
-"""The reports that were written with a scan: their digests are kept in its run directory, and compared later.
-
-``outputs.json`` there names each file with its SHA-256. Whoever can change the run directory can change that as well;
-it shows what was changed beside it. What nobody may have changed at all belongs in a bundle, whose seal is kept apart.
-"""
+"""The reports that were written with a scan, compared with what was noted about them (``notes``)."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
 from io import StringIO
 from pathlib import Path
 
-from fakescan.core.json_values import Node, ReportShapeError, valid_unicode, written_path
+from fakescan.core.json_values import valid_unicode
 from fakescan.core.options import Redact
 from fakescan.core.records import Scan
-from fakescan.core.schema import parse_json
 from fakescan.desk.named import is_elsewhere, is_file
+from fakescan.desk.notes import NAME, Written, digest_of_file, notes_of
 from fakescan.desk.redact import redact
-from fakescan.desk.rehash import State, digest_of
-from fakescan.desk.reviewed import seen_from_start
+from fakescan.desk.rehash import State
 from fakescan.errors import InputError, ReportError
 from fakescan.reports import renderer_class
-from fakescan.reports.beside import FILES_SUFFIX, folder_of
+from fakescan.reports.beside import FILES_SUFFIX
 from fakescan.reports.write import STDOUT, Output, parse_output
-from fakescan.store.atomic import reporting_faults, write_atomically
-from fakescan.store.run_dir import RunDir, default_folder
+from fakescan.store.run_dir import RunDir
 
-NAME = "outputs.json"
-VERSION = 1
 _MADE_AGAIN = frozenset({"json", "jsonl", "csv", "case"})
 """Formats that are made of the scan alone, so that they can be made again and compared byte by byte."""
-
 Fault = tuple[State, str]
 """What was found out about a file that is not as it was, and words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What was noted when a scan's reports had been written."""
-
-    record: str
-    """SHA-256 of the run directory's own JSON report."""
-    files: Mapping[str, str]
-    """SHA-256 by path as it was given; files in the folder beside a page are named after it."""
-    place: Path
-    """The run directory."""
-    scan_id: str
-    """The scan's."""
-
-
-def note_written(run: RunDir, scan: Scan, targets: Sequence[Output], *, single_file: bool = False) -> None:
-    """Note in the run directory what the reports hash to that were just written.
-
-    Args:
-        run: the run directory, whose JSON report is there.
-        scan: the scan.
-        targets: where the reports went.
-        single_file: whether pages had to do without a folder beside them.
-
-    Raises:
-        ReportError: when a report cannot be read back, or the note cannot be written.
-    """
-    places = [target.path for target in targets if target.path != STDOUT and target.path.is_file()]
-    for target in targets:
-        folder = folder_of(target.path, len(scan.results), single_file=single_file) if target.fmt == "html" else None
-        if folder is not None and folder.is_dir():
-            places += sorted(place for place in folder.rglob("*") if place.is_file())
-    document = {
-        "fakescan_outputs": VERSION,
-        "scan_id": scan.scan_id,
-        "record_sha256": _digest(run.report),
-        "outputs": [{**written_path(str(place)), "sha256": _digest(place)} for place in places],
-    }
-    write_atomically(run.path / NAME, lambda out: out.write(json.dumps(document, indent=1) + "\n"))
 
 
 def check_outputs(source: Path, scan: Scan) -> Iterator[Fault]:
@@ -88,7 +37,7 @@ def check_outputs(source: Path, scan: Scan) -> Iterator[Fault]:
     """
     written = None
     try:
-        written = _written(source, scan)
+        written = notes_of(source, scan)
         if written is None and source.is_dir():
             yield State.NOT_RECORDED, f"{source / NAME} is not there: the record of this run itself is not compared"
     except InputError as fault:
@@ -152,8 +101,8 @@ def _place_fault(place: Path) -> Fault | None:
 
 def _digest_fault(place: Path, sha256: str) -> Fault | None:
     try:
-        same = _digest(place) == sha256
-    except (OSError, ReportError):
+        same = digest_of_file(place) == sha256
+    except OSError:
         return _unreadable(place)
     return None if same else (State.CHANGED, f"{place}: not the report that was written with this scan")
 
@@ -178,45 +127,8 @@ def _unreadable(place: Path) -> Fault:
 
 
 def _record_faults(written: Written, scan: Scan) -> Iterator[Fault]:
-    report = RunDir(written.place).report
     if written.scan_id != scan.scan_id:
         yield State.CHANGED, f"{written.place / NAME}: not about the scan in this run directory, but another one"
-    if is_file(report) and _digest(report) != written.record:
-        yield State.CHANGED, f"{report}: not the report that was written with this scan"
-
-
-def _written(source: Path, scan: Scan) -> Written | None:
-    """What was noted about a run's reports; None where nothing was.
-
-    Raises:
-        InputError: when the note is damaged.
-    """
-    for place in _run_dirs(source, scan):
-        note_file = place / NAME
-        if not is_file(note_file):
-            continue
-        try:
-            node = Node(parse_json(note_file.read_text(encoding="utf-8")))
-            if node["fakescan_outputs"].integer() != VERSION:
-                raise ReportShapeError("of another version")
-            files = {item.path(): item["sha256"].text() for item in node["outputs"].elements()}
-            written = Written(node["record_sha256"].text(), files, place, node["scan_id"].text())
-            # Beside a report another scan may have taken the run directory since; in the directory itself both are one.
-            if written.scan_id == scan.scan_id or source.is_dir():
-                return written
-        except (OSError, ValueError, InputError):
-            raise InputError(f"{note_file} is damaged", "the reports' digests stood in it") from None
-    return None
-
-
-def _run_dirs(source: Path, scan: Scan) -> list[Path]:
-    """Where the run directory of a run may be."""
-    if source.is_dir():
-        return [source]
-    named = scan.options.get("run_dir")
-    return seen_from_start(scan, named) if isinstance(named, str) and named else [default_folder(scan)]
-
-
-def _digest(place: Path) -> str:
-    with reporting_faults(place), place.open("rb") as stream:
-        return digest_of(stream)
+    report = RunDir(written.place).report
+    if is_file(report) and (found := _digest_fault(report, written.record)):
+        yield found

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,3 +62,55 @@ def test_reports_are_compared_whatever_the_bytes_of_their_names(cli: Cli, tmp_pa
     (tmp_path / name).unlink()
     done = cli("verify", "run")
     assert (done.code, done.out.count(": the report is not there")) == (3, 1)
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let nobody read the bytes of files of a name."""
+    opened = Path.open
+
+    def refused(path: Path, mode: str = "r", *more: Any, **how: Any) -> Any:
+        if path.name == name and mode == "rb":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, mode, *more, **how)
+
+    monkeypatch.setattr(Path, "open", refused)
+
+
+def test_what_cannot_be_read_is_told_under_its_own_name(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fakescan.reports.beside.SINGLE_FILE_IMAGES", 1)
+    folder(tmp_path / "in", a=FAKE, b=REAL)
+    assert cli("scan", "in", "--run-dir", "run", "-o", "r.html").code == 1
+    for name, shown in (("scan.json", "run/scan.json"), ("data.js", "r_files/data.js"), ("r.html", "r.html")):
+        with monkeypatch.context() as patch:
+            refuse(patch, name)
+            done = cli("verify", "run")
+        assert done.code == 3
+        assert done.out.splitlines()[1:] == [f"unknown  {shown}: not compared, it cannot be read"]
+
+
+def test_a_report_that_cannot_be_read_back_is_told_so(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder(tmp_path / "in", a=FAKE)
+    refuse(monkeypatch, "r.csv")
+    done = cli("scan", "in", "--run-dir", "run", "-o", "r.csv")
+    assert done.code == 2
+    assert "error: cannot read r.csv back: Permission denied" in done.err
+
+
+def test_the_folder_beside_what_a_link_leads_to_is_compared(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fakescan.reports.beside.SINGLE_FILE_IMAGES", 1)
+    folder(tmp_path / "in", a=FAKE, b=REAL)
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "page.html").write_text("")
+    (tmp_path / "r.html").symlink_to(tmp_path / "web" / "page.html")
+    assert cli("scan", "in", "--run-dir", "run", "-o", "r.html").code == 1
+    assert cli("verify", "run").code == 0
+    part = tmp_path / "web" / "page_files" / "data.js"
+    part.write_bytes(part.read_bytes() + b" ")
+    done = cli("verify", "run")
+    assert (done.code, f"CHANGED  {part}: " in done.out) == (1, True)
