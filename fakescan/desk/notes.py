@@ -20,7 +20,7 @@ from fakescan.desk.named import is_file
 from fakescan.desk.rehash import digest_of
 from fakescan.desk.reviewed import seen_from_start
 from fakescan.errors import InputError, ReportError
-from fakescan.reports.beside import folder_of
+from fakescan.reports.beside import FILES_SUFFIX, folder_of
 from fakescan.reports.escape import visible
 from fakescan.reports.write import STDOUT, Output
 from fakescan.store.atomic import write_atomically
@@ -42,6 +42,8 @@ class Written:
     """The run directory."""
     scan_id: str
     """The scan's."""
+    rewritten: frozenset[str] = frozenset()
+    """Those that ``fakescan report`` has written since, possibly with other words and options than the scan."""
 
 
 def note_written(run: RunDir, scan: Scan, targets: Sequence[Output], *, single_file: bool = False) -> None:
@@ -65,6 +67,47 @@ def note_written(run: RunDir, scan: Scan, targets: Sequence[Output], *, single_f
     _write(run.path, scan.scan_id, _read_back(run.report), entries + parts)
 
 
+def note_rewritten(run: RunDir, scan: Scan, targets: Sequence[Output], *, single_file: bool = False) -> None:
+    """Renew what is noted about those of a scan's reports that were just written over; nothing else is noted anew.
+
+    Args:
+        run: the run directory that the reports were made from.
+        scan: the scan in it.
+        targets: where reports went.
+        single_file: whether pages had to do without a folder beside them.
+
+    Raises:
+        ReportError: when a report cannot be read back, or the note cannot be written.
+    """
+    try:
+        written = notes_of(run.path, scan)
+    except InputError:
+        return  # damaged: that is for `fakescan verify` to tell
+    if written is None or written.scan_id != scan.scan_id:
+        return
+    files, rewritten = dict(written.files), set(written.rewritten)
+    names = {_real(place): name for name in files for place in seen_from_start(scan, name)[:1]}
+    for target in targets:
+        name = names.get(_real(target.path))
+        if name is None or target.path == STDOUT or not target.path.is_file():
+            continue
+        beside = _page(target).with_name(_page(target).stem + FILES_SUFFIX)
+        old = [part for place, part in names.items() if Path(_real(beside)) in Path(place).parents]
+        files = {path: sha256 for path, sha256 in files.items() if target.fmt != "html" or path not in old}
+        files[name] = _read_back(target.path)
+        rewritten.add(name)
+        # Parts are called as they are found from where the page is.
+        start = Path(name) if not target.path.is_symlink() else _page(target)
+        for part in _parts(target, scan, single_file=single_file):
+            files[str(start.with_name(beside.name) / part.relative_to(beside))] = _read_back(part)
+    if rewritten - written.rewritten or files != written.files:
+        entries = [
+            {**written_path(path), "sha256": sha256, **({"rewritten": True} if path in rewritten else {})}
+            for path, sha256 in files.items()
+        ]
+        _write(run.path, written.scan_id, written.record, entries)
+
+
 def notes_of(source: Path, scan: Scan) -> Written | None:
     """What was noted about a run's reports; None where nothing was.
 
@@ -83,8 +126,10 @@ def notes_of(source: Path, scan: Scan) -> Written | None:
             node = Node(parse_json(note_file.read_text(encoding="utf-8")))
             if node["fakescan_outputs"].integer() != VERSION:
                 raise ReportShapeError("of another version")
-            files = {item.path(): item["sha256"].text() for item in node["outputs"].elements()}
-            written = Written(node["record_sha256"].text(), files, place, node["scan_id"].text())
+            items = node["outputs"].elements()
+            files = {item.path(): item["sha256"].text() for item in items}
+            again = frozenset(item.path() for item in items if item["rewritten"].flag(default=False))
+            written = Written(node["record_sha256"].text(), files, place, node["scan_id"].text(), again)
             # Beside a report another scan may have taken the run directory since; in the directory itself both are one.
             if written.scan_id == scan.scan_id or source.is_dir():
                 return written
@@ -118,11 +163,22 @@ def _parts(target: Output, scan: Scan, *, single_file: bool) -> list[Path]:
     """The files in the folder beside a page; where a link stands for the page, beside what it leads to."""
     if target.fmt != "html" or target.path == STDOUT:
         return []
-    page = Path(os.path.realpath(target.path)) if target.path.is_symlink() else target.path
-    folder = folder_of(page, len(scan.results), single_file=single_file)
+    folder = folder_of(_page(target), len(scan.results), single_file=single_file)
     if folder is None or not folder.is_dir():
         return []
     return sorted(place for place in folder.rglob("*") if place.is_file())
+
+
+def _page(target: Output) -> Path:
+    """The file that is written: where a link stands, what it leads to."""
+    return Path(_real(target.path)) if target.path.is_symlink() else target.path
+
+
+def _real(place: Path) -> str:
+    try:
+        return os.path.realpath(place)
+    except (OSError, ValueError):
+        return str(place)
 
 
 def _entry(place: Path) -> dict[str, Any]:

@@ -48,12 +48,13 @@ def check_outputs(source: Path, scan: Scan) -> Iterator[Fault]:
     if written is not None:
         yield from _record_faults(written, scan)
     digests = written.files if written else {}
+    rewritten = written.rewritten if written else frozenset()
     targets = yield from _targets_of(scan)
     for name, sha256 in digests.items():
         place = Path(name)
         if found := _place_fault(place) or _digest_fault(place, sha256):
             yield found
-        elif name in targets:
+        elif name in targets and name not in rewritten:
             yield from _remade_faults(targets[name], told)
     # A name with undecodable bytes is whole in the notes only: the options have question marks for these.
     noted = {valid_unicode(name) for name in digests}

@@ -114,3 +114,44 @@ def test_the_folder_beside_what_a_link_leads_to_is_compared(
     part.write_bytes(part.read_bytes() + b" ")
     done = cli("verify", "run")
     assert (done.code, f"CHANGED  {part}: " in done.out) == (1, True)
+
+
+def test_reports_that_were_written_over_are_those_of_the_run(cli: Cli, tmp_path: Path) -> None:
+    folder(tmp_path / "in", a=FAKE)
+    assert cli("scan", "in", "--run-dir", "run", "-o", "r.html", "-o", "r.csv", "-o", "r.json").code == 1
+    before = (tmp_path / "run" / "outputs.json").read_bytes()
+    assert cli("report", "run", "-o", "new.html", "-q").code == 0
+    assert (tmp_path / "run" / "outputs.json").read_bytes() == before, "what was not noted is not noted now"
+    again = ("-o", "r.html", "-o", "./r.json", "--case", "17", "-q")
+    assert cli("report", "run", *again).code == 0
+    assert cli("verify", "run").code == 0
+    (tmp_path / "r.html").write_text("another page")
+    done = cli("verify", "run")
+    assert (done.code, "CHANGED  r.html: " in done.out) == (1, True)
+    assert cli("report", "r.json", "-o", "r.html", "-q").code == 0
+    assert cli("verify", "run").code == 1, "a report that is not the run directory renews nothing"
+
+
+def test_the_same_name_elsewhere_is_another_report(
+    cli: Cli, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    assert cli("report", "../run", "-o", "r.html", "--case", "17", "-q").code == 0
+    monkeypatch.chdir(tmp_path)
+    assert cli("verify", "run").code == 0
+
+
+def test_a_folder_beside_a_page_is_noted_anew(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fakescan.reports.beside.SINGLE_FILE_IMAGES", 1)
+    folder(tmp_path / "in", a=FAKE, b=REAL)
+    assert cli("scan", "in", "--run-dir", "run", "-o", "r.html").code == 1
+    page = (tmp_path / "r.html").read_bytes()
+    assert cli("review", "run", "a.png", "--decision", "real", "--examiner", "x").code == 0
+    assert cli("report", "run", "-o", "r.html", "--case", "17", "-q").code == 0
+    assert (tmp_path / "r.html").read_bytes() != page
+    assert cli("verify", "run").code == 0
+    (tmp_path / "r_files" / "data.js").unlink()
+    assert cli("verify", "run").code == 3
+    assert cli("report", "run", "-o", "r.html", "--single-file", "-q").code == 0
+    assert cli("verify", "run").code == 0, "the page has no parts any more"
