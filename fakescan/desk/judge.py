@@ -89,7 +89,10 @@ def _not_found(scan: Scan, baseline: Baseline, prefix: str, base: str | None) ->
         return []
     known = "No scanned file is one whose marks the baseline remembers"
     if base is not None:
-        return [f"{known}, seen from {base}: if its paths start elsewhere, lost marks are missed."]
+        # Without its name: reports that leave out paths show notes, too.
+        return [
+            f"{known}, seen from the folder that --relative-to named: if its paths start elsewhere, they are missed."
+        ]
     return [
         f"{known}, and where paths start cannot be told from the paths that were given: name that folder with "
         "--relative-to, or lost marks may be missed."

@@ -184,8 +184,11 @@ def test_a_report_starts_paths_where_its_scan_did(
 def test_a_folder_that_is_too_high_is_told(cli: Cli, tmp_path: Path) -> None:
     checked = marked_run(cli, tmp_path)
     (tmp_path / "in" / "x.png").write_bytes(png(0))
-    done = cli("scan", "in", *checked, "--relative-to", "..")
-    assert (done.code, f"seen from {tmp_path.parent}: if its paths start elsewhere" in done.err) == (0, True)
+    done = cli("scan", "in", *checked, "--relative-to", "..", "--share", "-o", "r.md")
+    assert (done.code, "--relative-to named: if its paths start elsewhere" in done.err) == (0, True)
+    shared = (tmp_path / "r.md").read_text()
+    assert "named: if its paths start elsewhere" in shared
+    assert str(tmp_path.parent) not in shared
     (tmp_path / "in" / "x.png").unlink()
     folder(tmp_path / "in", new=REAL)
     assert "baseline remembers" not in cli("scan", "in", *checked, "--relative-to", ".").err, "a file that is new"
