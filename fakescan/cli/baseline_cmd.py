@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from fakescan.cli.check import absolute
+from fakescan.cli.check import absolute, check_base
 from fakescan.cli.exits import say
 from fakescan.cli.scan_options import Debug
+from fakescan.core.records import Scan
 from fakescan.desk import baseline as baselines
 from fakescan.errors import ReportError
 from fakescan.store.atomic import check_writable
@@ -53,7 +54,7 @@ def create(
             f"{ascii(output)[1:-1]} is there already",
             "use `fakescan baseline update` to add to it, or --force to replace it",
         )
-    _write(baselines.create(load_scan(Path(run)), absolute(relative_to)), target)
+    _write(baselines.create(*_read(run, relative_to)), target)
 
 
 @app.command()
@@ -65,7 +66,7 @@ def update(baseline: File, run: Run, relative_to: RelativeTo = None, debug: Debu
     target = Path(baseline)
     before = baselines.read(target)
     check_writable(target)
-    _write(baselines.update(before, load_scan(Path(run)), absolute(relative_to)), target, before)
+    _write(baselines.update(before, *_read(run, relative_to)), target, before)
 
 
 @app.command()
@@ -77,7 +78,14 @@ def prune(baseline: File, run: Run, relative_to: RelativeTo = None, debug: Debug
     target = Path(baseline)
     before = baselines.read(target)
     check_writable(target)
-    _write(baselines.prune(before, load_scan(Path(run)), absolute(relative_to)), target, before)
+    _write(baselines.prune(before, *_read(run, relative_to)), target, before)
+
+
+def _read(run: str, relative_to: str | None) -> tuple[Scan, str | None]:
+    """A run, and the folder that its paths shall start at."""
+    scan, base = load_scan(Path(run)), absolute(relative_to)
+    check_base(base, scan.root)
+    return scan, base
 
 
 def _write(after: baselines.Baseline, target: Path, before: baselines.Baseline | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from io import StringIO
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 
 from fakescan.cli.exits import say
+from fakescan.cli.outputs import shared
 from fakescan.cli.scan_options import Debug
 from fakescan.cli.stamps import stamp_line
+from fakescan.core.options import Redact
 from fakescan.desk import bundle as bundles
-from fakescan.desk.reviewed import decided, read_all
+from fakescan.desk.reviewed import Reviewed, decided, read_all
 from fakescan.errors import InputError, ReportError
 from fakescan.reports import renderer_class
 from fakescan.reports.thumbs import make_thumbnails
@@ -43,7 +45,9 @@ def bundle(
     quiet: Annotated[
         bool,
         typer.Option(
-            "--quiet", "-q", help="Print nothing but the seal, and with --timestamp-url what is sent to the authority."
+            "--quiet",
+            "-q",
+            help="Print nothing but the seal, what is left out, and with --timestamp-url what is sent.",
         ),
     ] = False,
     debug: Debug = False,
@@ -67,9 +71,13 @@ def bundle(
     root = Path(pictures) if pictures else None
     # A JSON report may come from anybody: which folder of this machine is looked into is for the user to say.
     trusted = root is not None or source.is_dir()
-    reviewed = read_all(source, scan)
-    decisions = decided(reviewed, scan)
-    reports = {bundles.reviews_name(number): place.read_bytes() for number, place in enumerate(reviewed.places, 1)}
+    reviewed = read_all(source, scan, beyond=trusted)
+    # Previews are no words: without them alone, what people typed may be there.
+    private = [kind for kind in scan.redacted if kind != Redact.THUMBS]
+    decisions = {path: shared(item, private) for path, item in decided(reviewed, scan).items()}
+    packed = () if private else [place for place in reviewed.places if place not in reviewed.mixed]
+    reports = {bundles.reviews_name(number): place.read_bytes() for number, place in enumerate(packed, 1)}
+    _say_left_out(reviewed, private)
     with ExitStack() as kept:
         thumbnails = kept.enter_context(make_thumbnails(scan, root=root)) if trusted else None
         for fmt, name in _NAMES.items():
@@ -83,6 +91,18 @@ def bundle(
         say(f"bundle: {output}")
         say("seal (keep it apart from the bundle):")
     typer.echo(seal)
+
+
+def _say_left_out(reviewed: Reviewed, private: Sequence[str]) -> None:
+    """Name the files of decisions that are not packed."""
+    for place in sorted({*reviewed.places, *reviewed.mixed}):
+        if private:
+            say(f"left out: {place}, whose names and notes were typed beside a report without {', '.join(private)}")
+        elif place in reviewed.mixed:
+            # Without some of its lines its chain would be broken.
+            say(f"left out: {place}, which also holds decisions about files that are not in this scan")
+    for place in reviewed.unread:
+        say(f"not looked into: {place}, which only the report names; give the run directory or --pictures to pack it")
 
 
 def _asking(url: str, *, quiet: bool) -> Callable[[str], bytes]:

@@ -11,6 +11,8 @@ from fakescan.core.records import Scan
 from fakescan.desk import baseline as baselines
 from fakescan.desk import gate as gates
 from fakescan.desk.judge import judge
+from fakescan.errors import ConfigError
+from fakescan.reports import places
 from fakescan.reports.judgement import FindingKind, Judgement
 
 _MOST_TOLD = 20
@@ -26,14 +28,27 @@ class Check:
     baseline: baselines.Baseline | None
     """What was accepted, or None."""
     base: str | None
-    """Absolute folder that paths start at; None: where the scan was started."""
+    """Absolute folder that the user named for paths to start at, or None."""
+
+    def base_for(self, scan: Scan) -> str | None:
+        """Folder that paths start at in reports; None: where the scan was started.
+
+        Args:
+            scan: a finished or interrupted scan.
+        """
+        return self.base or places.base_of(scan)
 
     def judge(self, scan: Scan) -> Judgement:
         """What counts against a scan.
 
         Args:
             scan: a finished or interrupted scan.
+
+        Raises:
+            ConfigError: when paths cannot start at the folder that the user named.
         """
+        if scan.results:
+            check_base(self.base, scan.root)
         return judge(scan, gate=self.gate, baseline=self.baseline, base=self.base)
 
 
@@ -63,6 +78,23 @@ def absolute(folder: str | None) -> str | None:
         folder: as typed, or None.
     """
     return os.path.abspath(folder) if folder else None  # noqa: PTH100 (takes out "..", and leaves links alone)
+
+
+def check_base(base: str | None, root: str) -> None:
+    """Refuse a folder that paths cannot start at: they would silently start elsewhere, and lost marks be missed.
+
+    Args:
+        base: what ``--relative-to`` names, absolute, or None.
+        root: the root of a scan.
+
+    Raises:
+        ConfigError: when it is neither the root nor above it.
+    """
+    if base is not None and not places.holds(base, root):
+        raise ConfigError(
+            [f"--relative-to {base} does not hold the scanned folder {root}"],
+            "name that folder or one above it, or leave out --relative-to",
+        )
 
 
 def tell(scan: Scan, judgement: Judgement) -> None:

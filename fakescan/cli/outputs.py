@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from fakescan.errors import ConfigError, ReportError
 from fakescan.reports import renderer_class
 from fakescan.reports.decided import Decided
 from fakescan.reports.judgement import Judgement, own_finding
-from fakescan.reports.places import is_below_root
+from fakescan.reports.places import base_of, is_below_root
 from fakescan.reports.previews import Renamed
 from fakescan.reports.thumbs import MAX_COUNT, MAX_COUNT_BESIDE, make_thumbnails
 from fakescan.reports.write import STDOUT, check_writable, parse_output, write_report
 from fakescan.reports.write import Output as Target
 
-__all__ = ["Target", "files_of", "prints", "targets_of", "write_all"]
+__all__ = ["Target", "files_of", "prints", "shared", "targets_of", "write_all"]
 
 
 def prints(targets: Sequence[Target]) -> bool:
@@ -108,10 +108,10 @@ def write_all(
     """
     told = redact(scan, redactions)
     judged = _retold(judgement, scan, told) if judgement is not None else None
-    start = None if Redact.PATHS in redactions else base
+    start = _told_base(scan, base, redactions)
     # Names of the files as the report tells them; previews are made by those on the disk.
     names = {old.record.file.path: new.record.file.path for old, new in zip(scan.results, told.results, strict=True)}
-    decided = {names[path]: _shared(item, redactions) for path, item in (decisions or {}).items() if path in names}
+    decided = {names[path]: shared(item, redactions) for path, item in (decisions or {}).items() if path in names}
     shown = {"thumbnails" in getattr(renderer_class(target.fmt), "accepts", ()) for target in targets}
 
     def write(target: Target, thumbnails: Mapping[str, bytes] | None) -> None:
@@ -133,8 +133,21 @@ def write_all(
     return told
 
 
-def _shared(decided: Decided, redactions: Sequence[Redact]) -> Decided:
-    """A decision that may travel: what was typed into a note cannot be searched for everything that was taken out."""
+def _told_base(scan: Scan, base: str | None, redactions: Sequence[Redact]) -> str | None:
+    """The folder that paths start at as the report tells its root: without the user's name, or not at all."""
+    if base is None or not redactions:
+        return base
+    named = replace(scan, results=(), skipped=(), options={**scan.options, "relative_to": base})
+    return base_of(redact(named, redactions))
+
+
+def shared(decided: Decided, redactions: Collection[str]) -> Decided:
+    """A decision that may travel: what was typed into a note cannot be searched for everything that was taken out.
+
+    Args:
+        decided: a decision.
+        redactions: what was taken out of the report that shows it.
+    """
     name = REMOVED if Redact.OWNER in redactions else decided.examiner
     return replace(decided, examiner=name, note=REMOVED if redactions and decided.note else decided.note)
 

@@ -14,9 +14,10 @@ from fakescan.cli.check import tell
 from fakescan.cli.outputs import files_of
 from fakescan.cli.reporting import Reporting, with_reporting
 from fakescan.core.schema import scan_to_json
+from fakescan.desk.notes import note_rewritten
 from fakescan.desk.reviewed import decided, read_all
 from fakescan.reports.terminal import print_summary
-from fakescan.store.run_dir import load_scan
+from fakescan.store.run_dir import RunDir, load_scan
 
 
 @with_reporting
@@ -60,6 +61,8 @@ def report(
         root=Path(pictures) if pictures else None,
         decisions=decided(read_all(source, scan), scan),
     )
+    if source.is_dir():
+        note_rewritten(RunDir(source), scan, targets, single_file=bool(reporting.single_file))
     if reporting.json:
         sys.stdout.write(scan_to_json(told))
     if not quiet:

@@ -92,7 +92,7 @@ class Reporting:
             single_file=bool(self.single_file),
             redactions=SHARE if self.share else _redactions(self.redact or []),
             judgement=judgement,
-            base=check.base,
+            base=check.base_for(scan),
             decisions=decisions,
         )
 

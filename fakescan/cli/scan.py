@@ -15,21 +15,22 @@ import typer
 
 import fakescan
 from fakescan.cli import scan_options as flag
-from fakescan.cli.check import Check, absolute, read_check, tell
+from fakescan.cli.check import Check, absolute, check_base, read_check, tell
 from fakescan.cli.console import Watch
 from fakescan.cli.exits import CLEAN, FINDINGS, INCOMPLETE, INTERRUPTED, say, shell_line
 from fakescan.cli.inputs import STDIN, listed_paths
 from fakescan.cli.outputs import Target, files_of, prints, targets_of, write_all
 from fakescan.cli.settings import resolve
-from fakescan.core.addresses import without_secrets
+from fakescan.core.addresses import is_address, without_secrets
 from fakescan.core.options import OPTION_NAMES, SERVER, ScanOptions
 from fakescan.core.records import Failure, Scan
 from fakescan.core.schema import json_parts
 from fakescan.crews import crew_of
-from fakescan.desk.outputs import note_written
+from fakescan.desk.notes import note_written
 from fakescan.desk.redact import SHARE
 from fakescan.engines import model_folder
 from fakescan.errors import InputError, ReportError
+from fakescan.intake.discover import common_root
 from fakescan.reports.judgement import Judgement
 from fakescan.reports.terminal import print_paths, print_summary
 
@@ -106,6 +107,9 @@ def scan(
     options = _options(ctx.params, config)
     targets = targets_of(options.outputs, json=json)
     check = read_check(options.gate, options.baseline, options.relative_to)
+    local = [path for path in options.paths if not is_address(path)]
+    if local:
+        check_base(check.base, str(common_root(local)))
     if options.engine != SERVER:
         model_folder(options.model)  # a model that is not there is told before a long walk, not after it
     command = shell_line(["fakescan", *map(without_secrets, ctx.obj or [])])
@@ -161,7 +165,7 @@ def _finish(
             single_file=options.single_file,
             redactions=options.redact,
             judgement=judgement,
-            base=check.base,
+            base=check.base_for(run.scan),
         )
         note_written(run.run_dir, run.scan, targets, single_file=options.single_file)
         if json:

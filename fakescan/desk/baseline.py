@@ -22,9 +22,9 @@ from fakescan.core.json_values import Node, ReportShapeError, valid_unicode, wri
 from fakescan.core.records import Assessed, ImageResult, Label, Scan
 from fakescan.core.schema import calibration_to_dict, parse_json
 from fakescan.desk.marks import marks_of
+from fakescan.desk.starts import baseline_prefix
 from fakescan.errors import InputError
 from fakescan.reports.escape import visible
-from fakescan.reports.places import base_of, prefix_of
 from fakescan.store.atomic import write_atomically
 
 VERSION = 2
@@ -136,11 +136,11 @@ def create(scan: Scan, base: str | None = None) -> Baseline:
             where it was started.
 
     Raises:
-        InputError: when the scan was interrupted.
+        InputError: when the scan was interrupted, or it has marks and it cannot be told where its paths start.
     """
     if scan.interrupted:
         raise InputError("the scan was stopped before its end", "finish it with --resume, then make the baseline")
-    prefix = _prefix(scan, base)
+    prefix = baseline_prefix(scan, base, marks=bool(_marked(scan, "")))
     return _ordered(_findings(scan, prefix), _marked(scan, prefix))
 
 
@@ -151,10 +151,13 @@ def update(baseline: Baseline, scan: Scan, base: str | None = None) -> Baseline:
         baseline: as it was.
         scan: a finished scan, of all files or of some.
         base: as with ``create``.
+
+    Raises:
+        InputError: as with ``create``.
     """
     new = create(scan, base)
     digests = {result.record.file.sha256 for result in scan.results}
-    paths = _paths(scan, _prefix(scan, base))
+    paths = _paths(scan, baseline_prefix(scan, base, marks=bool(baseline.marked)))
     return _ordered(
         [*(item for item in baseline.accepted if item.sha256 not in digests), *new.accepted],
         [*(item for item in baseline.marked if item.path not in paths), *new.marked],
@@ -170,11 +173,11 @@ def prune(baseline: Baseline, scan: Scan, base: str | None = None) -> Baseline:
         base: as with ``create``.
 
     Raises:
-        InputError: when the scan was interrupted.
+        InputError: when the scan was interrupted, or marks are kept and it cannot be told where its paths start.
     """
     if scan.interrupted:
         raise InputError("the scan was stopped before its end", "finish it with --resume, then prune")
-    prefix = _prefix(scan, base)
+    prefix = baseline_prefix(scan, base, marks=bool(baseline.marked))
     live = {(item.sha256, item.label) for item in _findings(scan, prefix)}
     kept = [item for item in baseline.accepted if (item.sha256, item.label) in live]
     paths = _paths(scan, prefix)
@@ -296,11 +299,6 @@ def _ordered(accepted: Iterable[Accepted], marked: Iterable[Marked]) -> Baseline
         tuple(unique[key] for key in sorted(unique, key=lambda key: tuple(map(valid_unicode, key)))),
         tuple(by_path[path] for path in sorted(by_path, key=valid_unicode)),
     )
-
-
-def _prefix(scan: Scan, base: str | None) -> str:
-    """What stands before a scan's paths in a baseline."""
-    return prefix_of(scan, base or base_of(scan))
 
 
 def _paths(scan: Scan, prefix: str) -> set[str]:

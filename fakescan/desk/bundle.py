@@ -7,7 +7,7 @@
     reviews.jsonl      where people decided about files: their decisions, a chain of its own; a second place of them
                        follows as reviews-2.jsonl
     inputs.json        each scanned file: whether it still had its recorded digest when the bundle was sealed, and its
-                       digest and size then (null where that could not be told)
+                       digest and size then (null where that could not be told, or it is a file elsewhere)
     environment.json   versions and platform of the machine that sealed
     chain.jsonl        a line a file: its digest, and a hash over this line and the one before
     timestamp.tsr      where it was asked for: an authority's statement of when the seal existed

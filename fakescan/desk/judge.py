@@ -32,9 +32,10 @@ def judge(
         scan: a finished scan.
         gate: what fails, by path; ``--fail-on`` alone when None.
         baseline: what was accepted, and which marks files had.
-        base: the folder that the gate's patterns and the baseline's paths start at; where the scan was started when
-            None.
+        base: the folder that the gate's patterns and the baseline's paths start at; None for what the scan's
+            ``--relative-to`` named, else the one where it was started, as when a baseline is made.
     """
+    base = base or places.base_of(scan)
     notes: list[str] = []
     found: dict[str, tuple[Finding, ...]] = dict(judge_plainly(scan).by_path)
     if gate is not None:
@@ -42,8 +43,8 @@ def judge(
         for result in scan.results:
             path = result.record.file.path
             found[path] = _gated(result, found.get(path, ()), gate, baseline, prefix)
-        if gate.needs_baseline and baseline is not None and base is None:
-            notes += _not_found(scan, baseline, prefix)
+        if gate.needs_baseline and baseline is not None:
+            notes += _not_found(scan, baseline, prefix, base)
     if baseline is not None:
         found, told = _with_accepted(scan, found, baseline)
         notes += told
@@ -80,15 +81,21 @@ def _credentials(result: ImageResult) -> list[Finding]:
     return [Finding(FindingKind.NO_CREDENTIALS, text, fails=True)]
 
 
-def _not_found(scan: Scan, baseline: Baseline, prefix: str) -> list[str]:
+def _not_found(scan: Scan, baseline: Baseline, prefix: str, base: str | None) -> list[str]:
     """What to say when no file is one of the baseline's, and that may be because paths start elsewhere."""
-    if not baseline.marked or places.started_in(scan) is not None:
+    if not baseline.marked or (places.started_in(scan) is not None and prefix == places.prefix_of(scan)):
         return []
     if any(baseline.remembers(result, prefix) for result in scan.results):
         return []
+    known = "No scanned file is one whose marks the baseline remembers"
+    if base is not None:
+        # Without its name: reports that leave out paths show notes, too.
+        return [
+            f"{known}, seen from the folder that --relative-to named: if its paths start elsewhere, they are missed."
+        ]
     return [
-        "No scanned file is one whose marks the baseline remembers, and where paths start cannot be told from the "
-        "paths that were given: name that folder with --relative-to, or lost marks may be missed."
+        f"{known}, and where paths start cannot be told from the paths that were given: name that folder with "
+        "--relative-to, or lost marks may be missed."
     ]
 
 

@@ -1,76 +1,31 @@
-"""The reports that were written with a scan: their digests are kept in its run directory, and compared later.
-
-``outputs.json`` there names each file with its SHA-256. Whoever can change the run directory can change that as well;
-it shows what was changed beside it. What nobody may have changed at all belongs in a bundle, whose seal is kept apart.
-"""
+"""The reports that were written with a scan, compared with what was noted about them (``notes``)."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
 from io import StringIO
 from pathlib import Path
 
-from fakescan.core.json_values import Node, ReportShapeError, written_path
+from fakescan.core.json_values import valid_unicode
 from fakescan.core.options import Redact
 from fakescan.core.records import Scan
-from fakescan.core.schema import parse_json
+from fakescan.desk.named import is_elsewhere, is_file
+from fakescan.desk.notes import NAME, Written, digest_of_file, notes_of
 from fakescan.desk.redact import redact
-from fakescan.desk.rehash import State, digest_of
-from fakescan.desk.reviewed import seen_from_start
+from fakescan.desk.rehash import State
 from fakescan.errors import InputError, ReportError
 from fakescan.reports import renderer_class
-from fakescan.reports.beside import FILES_SUFFIX, folder_of
+from fakescan.reports.beside import FILES_SUFFIX
 from fakescan.reports.write import STDOUT, Output, parse_output
-from fakescan.store.atomic import reporting_faults, write_atomically
-from fakescan.store.run_dir import RunDir, default_folder
+from fakescan.store.run_dir import RunDir
 
-NAME = "outputs.json"
-VERSION = 1
 _MADE_AGAIN = frozenset({"json", "jsonl", "csv", "case"})
 """Formats that are made of the scan alone, so that they can be made again and compared byte by byte."""
+Fault = tuple[State, str]
+"""What was found out about a file that is not as it was, and words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What was noted when a scan's reports had been written."""
-
-    record: str
-    """SHA-256 of the run directory's own JSON report."""
-    files: Mapping[str, str]
-    """SHA-256 by path as it was given; files in the folder beside a page are named after it."""
-    place: Path
-    """The run directory."""
-
-
-def note_written(run: RunDir, scan: Scan, targets: Sequence[Output], *, single_file: bool = False) -> None:
-    """Note in the run directory what the reports hash to that were just written.
-
-    Args:
-        run: the run directory, whose JSON report is there.
-        scan: the scan.
-        targets: where the reports went.
-        single_file: whether pages had to do without a folder beside them.
-
-    Raises:
-        ReportError: when a report cannot be read back, or the note cannot be written.
-    """
-    places = [target.path for target in targets if target.path != STDOUT and target.path.is_file()]
-    for target in targets:
-        folder = folder_of(target.path, len(scan.results), single_file=single_file) if target.fmt == "html" else None
-        if folder is not None and folder.is_dir():
-            places += sorted(place for place in folder.rglob("*") if place.is_file())
-    document = {
-        "fakescan_outputs": VERSION,
-        "scan_id": scan.scan_id,
-        "record_sha256": _digest(run.report),
-        "outputs": [{**written_path(str(place)), "sha256": _digest(place)} for place in places],
-    }
-    write_atomically(run.path / NAME, lambda out: out.write(json.dumps(document, indent=1) + "\n"))
-
-
-def check_outputs(source: Path, scan: Scan) -> Iterator[tuple[State, str]]:
+def check_outputs(source: Path, scan: Scan) -> Iterator[Fault]:
     """Compare the reports that were written with a scan, and name those that cannot be compared.
 
     Args:
@@ -80,16 +35,44 @@ def check_outputs(source: Path, scan: Scan) -> Iterator[tuple[State, str]]:
     Yields:
         For each file that is not as it was written, is not there or cannot be compared: which of these, and words.
     """
+    written = None
     try:
-        written = _written(source, scan)
+        written = notes_of(source, scan)
+        if written is None and source.is_dir():
+            yield State.NOT_RECORDED, f"{source / NAME} is not there: the record of this run itself is not compared"
     except InputError as fault:
-        written = None
         yield State.CHANGED, fault.message
-    outputs, left_out = scan.options.get("outputs"), scan.options.get("redact")
+    left_out = scan.options.get("redact")
     # The record keeps what --redact left out of the reports.
     told = redact(scan, [kind for kind in Redact if isinstance(left_out, list) and kind in left_out])
     if written is not None:
-        yield from _record_faults(written)
+        yield from _record_faults(written, scan)
+    digests = written.files if written else {}
+    rewritten = written.rewritten if written else frozenset()
+    targets = yield from _targets_of(scan)
+    for name, sha256 in digests.items():
+        place = Path(name)
+        if found := _place_fault(place) or _digest_fault(place, sha256):
+            yield found
+        elif name in targets and name not in rewritten:
+            yield from _remade_faults(targets[name], told)
+    # A name with undecodable bytes is whole in the notes only: the options have question marks for these.
+    noted = {valid_unicode(name) for name in digests}
+    for name, target in targets.items():
+        if name in noted:
+            continue
+        if found := _place_fault(target.path):
+            yield found
+        elif target.fmt in _MADE_AGAIN:
+            yield from _remade_faults(target, told)
+        else:
+            yield State.NOT_RECORDED, f"{name}: not compared, what it was like is not recorded"
+
+
+def _targets_of(scan: Scan) -> Generator[Fault, None, dict[str, Output]]:
+    """The reports that a scan's options name, by path; those on standard output are gone."""
+    outputs = scan.options.get("outputs")
+    targets: dict[str, Output] = {}
     for text in outputs if isinstance(outputs, list) else []:
         try:
             target = parse_output(str(text))
@@ -97,84 +80,56 @@ def check_outputs(source: Path, scan: Scan) -> Iterator[tuple[State, str]]:
             yield State.NOT_RECORDED, f"{text}: not compared, this is no name of a report here"
             continue
         if target.path != STDOUT:
-            yield from _faults_of(target, told, written.files if written else {})
+            targets[str(target.path)] = target
+    return targets
 
 
-def _faults_of(target: Output, told: Scan, digests: Mapping[str, str]) -> Iterator[tuple[State, str]]:
-    name = str(target.path)
-    if not target.path.exists():
-        yield State.MISSING, f"{name}: the report is not there (looked for from this folder)"
-        return
-    if not target.path.is_file():
-        yield State.UNREADABLE, f"{name}: not compared, this is no regular file"
-        return
+def _place_fault(place: Path) -> Fault | None:
+    """Why a report, or a part of one, cannot be compared."""
+    if is_elsewhere(place):
+        return State.NOT_RECORDED, f"{place}: not compared, this is on another machine"
     try:
-        content = target.path.read_bytes()
-        if name in digests:
-            if _digest(target.path) != digests[name]:
-                yield State.CHANGED, f"{name}: not the report that was written with this scan"
-                return
-            yield from _folder_faults(target, digests)
-        elif target.fmt not in _MADE_AGAIN:
-            yield State.NOT_RECORDED, f"{name}: not compared, what it was like is not recorded"
-        if target.fmt in _MADE_AGAIN:
-            again = StringIO(newline="")
-            renderer_class(target.fmt)().render(told, again)
-            if content != again.getvalue().encode("utf-8"):
-                yield State.CHANGED, f"{name}: not the report that this scan gives"
-    except (OSError, ReportError):
-        yield State.UNREADABLE, f"{name}: not compared, it cannot be read"
-
-
-def _folder_faults(target: Output, digests: Mapping[str, str]) -> Iterator[tuple[State, str]]:
-    """The files in the folder beside a page, as far as there was one."""
-    folder = target.path.with_name(target.path.stem + FILES_SUFFIX)
-    for name, sha256 in digests.items():
-        if target.fmt != "html" or folder not in Path(name).parents:
-            continue
-        place = Path(name)
+        if not place.exists():
+            if any(folder.name.endswith(FILES_SUFFIX) for folder in place.parents):
+                return State.MISSING, f"{place}: this part of the report is not there"
+            return State.MISSING, f"{place}: the report is not there (looked for from this folder)"
         if not place.is_file():
-            yield State.MISSING, f"{name}: this part of the report is not there"
-        elif _digest(place) != sha256:
-            yield State.CHANGED, f"{name}: not what was written with this scan"
-
-
-def _record_faults(written: Written) -> Iterator[tuple[State, str]]:
-    report = RunDir(written.place).report
-    if report.is_file() and _digest(report) != written.record:
-        yield State.CHANGED, f"{report}: not the report that was written with this scan"
-
-
-def _written(source: Path, scan: Scan) -> Written | None:
-    """What was noted about a run's reports; None where nothing was.
-
-    Raises:
-        InputError: when the note is damaged.
-    """
-    for place in _run_dirs(source, scan):
-        note_file = place / NAME
-        if not note_file.is_file():
-            continue
-        try:
-            node = Node(parse_json(note_file.read_text(encoding="utf-8")))
-            if node["fakescan_outputs"].integer() != VERSION:
-                raise ReportShapeError("of another version")
-            files = {item.path(): item["sha256"].text() for item in node["outputs"].elements()}
-            if node["scan_id"].text() == scan.scan_id:
-                return Written(node["record_sha256"].text(), files, place)
-        except (OSError, ValueError, InputError):
-            raise InputError(f"{note_file} is damaged", "the reports' digests stood in it") from None
+            return State.UNREADABLE, f"{place}: not compared, this is no regular file"
+    except (OSError, ValueError):
+        return _unreadable(place)
     return None
 
 
-def _run_dirs(source: Path, scan: Scan) -> list[Path]:
-    """Where the run directory of a run may be."""
-    if source.is_dir():
-        return [source]
-    named = scan.options.get("run_dir")
-    return seen_from_start(scan, named) if isinstance(named, str) and named else [default_folder(scan)]
+def _digest_fault(place: Path, sha256: str) -> Fault | None:
+    try:
+        same = digest_of_file(place) == sha256
+    except OSError:
+        return _unreadable(place)
+    return None if same else (State.CHANGED, f"{place}: not the report that was written with this scan")
 
 
-def _digest(place: Path) -> str:
-    with reporting_faults(place), place.open("rb") as stream:
-        return digest_of(stream)
+def _remade_faults(target: Output, told: Scan) -> Iterator[Fault]:
+    """Formats that are made of the scan alone are made again."""
+    if target.fmt not in _MADE_AGAIN:
+        return
+    again = StringIO(newline="")
+    renderer_class(target.fmt)().render(told, again)
+    try:
+        same = target.path.read_bytes() == again.getvalue().encode("utf-8")
+    except OSError:
+        yield _unreadable(target.path)
+        return
+    if not same:
+        yield State.CHANGED, f"{target.path}: not the report that this scan gives"
+
+
+def _unreadable(place: Path) -> Fault:
+    return State.UNREADABLE, f"{place}: not compared, it cannot be read"
+
+
+def _record_faults(written: Written, scan: Scan) -> Iterator[Fault]:
+    if written.scan_id != scan.scan_id:
+        yield State.CHANGED, f"{written.place / NAME}: not about the scan in this run directory, but another one"
+    report = RunDir(written.place).report
+    if is_file(report) and (found := _digest_fault(report, written.record)):
+        yield found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
@@ -45,7 +45,7 @@ class Checked:
     sha256: str | None = None
     """Digest of the file as it is now; None where it was not read, or is not for the report to ask for."""
     size_bytes: int | None = None
-    """Its size now; None where that could not be told."""
+    """Its size now; None where that could not be told, or is not for the report to ask for."""
 
 
 def check_inputs(scan: Scan, root: Path | None = None, *, whole: bool = False) -> Iterator[Checked]:
@@ -64,7 +64,9 @@ def check_inputs(scan: Scan, root: Path | None = None, *, whole: bool = False) -
         if is_address(file.path) or (root is None and is_address(scan.root)):
             yield Checked(file.path, State.REMOTE)
             continue
-        yield _checked(base / file.path, file, whole=whole and is_below_root(file.path))
+        below = is_below_root(file.path)
+        checked = _checked(base / file.path, file, whole=whole and below)
+        yield checked if below else replace(checked, size_bytes=None)
 
 
 def digest_of(stream: BinaryIO) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 from fakescan.core.json_values import Node, ReportShapeError, written_path
 from fakescan.core.records import Assessed, ImageResult, Scan
 from fakescan.desk import chain
+from fakescan.desk.named import is_folder
 from fakescan.errors import InputError
 from fakescan.reports.words import label_key
 from fakescan.store.atomic import reporting_faults
@@ -88,7 +89,7 @@ def place_of(source: Path) -> Path:
     Args:
         source: a run directory or a JSON report.
     """
-    return source / NAME if source.is_dir() else source.with_name(f"{source.name}.{NAME}")
+    return source / NAME if is_folder(source) else source.with_name(f"{source.name}.{NAME}")
 
 
 def read(path: Path) -> tuple[list[Review], str]:

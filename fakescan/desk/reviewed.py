@@ -6,12 +6,14 @@ was named. All of these places are looked at, and what is new goes where there a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fakescan.core.records import Scan
 from fakescan.desk import review as reviews
+from fakescan.desk.named import is_elsewhere, is_file
 from fakescan.desk.review import Review
 from fakescan.errors import ReportError
 from fakescan.reports.decided import Decided
@@ -25,11 +27,15 @@ class Reviewed:
     """What was decided about the files of a run."""
 
     reviews: tuple[Review, ...]
-    """In the order in which they were made."""
+    """About files of this scan only, in the order in which they were made."""
     places: tuple[Path, ...]
     """The files that they lie in."""
     home: Path
     """The file that the next one belongs in."""
+    mixed: tuple[Path, ...] = ()
+    """Files that hold decisions about files that are not in this scan."""
+    unread: tuple[Path, ...] = ()
+    """Files beside other names of the run, which were not looked into."""
 
     @property
     def current(self) -> list[Review]:
@@ -37,28 +43,37 @@ class Reviewed:
         return reviews.latest(self.reviews)
 
 
-def read_all(source: Path, scan: Scan) -> Reviewed:
+def read_all(source: Path, scan: Scan, *, beyond: bool = True) -> Reviewed:
     """Read the decisions about a run from everywhere they lie.
 
     Args:
         source: a run directory or a JSON report.
         scan: the scan in it.
+        beyond: whether to look beside the other names of the run, too. The scan names those, and it may come from
+            anybody.
 
     Raises:
         InputError: when a file of decisions was changed or is damaged.
     """
     own = reviews.place_of(source)
-    made, places = list(reviews.read(own)[0]), [own] if own.is_file() else []
+    others = list(_other_places(source, scan))
     known = {(result.record.file.path, result.record.file.sha256) for result in scan.results}
-    for place in _other_places(source, scan):
+    made: list[Review] = []
+    places: list[Path] = []
+    mixed: list[Path] = []
+    for place in [*([own] if is_file(own) else []), *(others if beyond else [])]:
         # Another scan may have taken the place of the report by now: only decisions about these files count.
-        found = [item for item in reviews.read(place)[0] if (item.path, item.sha256) in known]
+        every = reviews.read(place)[0]
+        found = [item for item in every if (item.path, item.sha256) in known]
         if found:
             made += found
             places.append(place)
+        if len(found) < len(every):
+            mixed.append(place)
     if len(places) > 1:
         made.sort(key=lambda item: item.at)
-    return Reviewed(tuple(made), tuple(places), places[0] if places else own)
+    home = places[0] if places and own not in mixed else own
+    return Reviewed(tuple(made), tuple(places), home, tuple(mixed), () if beyond else tuple(others))
 
 
 def decided(reviewed: Reviewed, scan: Scan) -> dict[str, Decided]:
@@ -82,19 +97,24 @@ def seen_from_start(scan: Scan, text: str) -> list[Path]:
     Args:
         scan: a finished scan.
         text: the path.
+
+    Returns:
+        None on other machines.
     """
+    if is_elsewhere(text):
+        return []
     start = started_in(scan)
     places = [Path(start) / text, Path(text)] if start else [Path(text)]
-    return list({place.absolute(): place for place in places}.values())
+    return list({place.absolute(): place for place in places if not is_elsewhere(place)}.values())
 
 
 def _other_places(source: Path, scan: Scan) -> Iterator[Path]:
     """Files of decisions beside the other names of a run."""
-    seen = {reviews.place_of(source).resolve()}
+    seen = {os.path.realpath(reviews.place_of(source))}
     for name in _names(scan):
         place = reviews.place_of(name)
-        if place.is_file() and place.resolve() not in seen:
-            seen.add(place.resolve())
+        if is_file(place) and os.path.realpath(place) not in seen:
+            seen.add(os.path.realpath(place))
             yield place
 
 

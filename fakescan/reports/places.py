@@ -7,8 +7,10 @@ started.
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import PurePosixPath, PureWindowsPath
 from urllib.parse import quote
 
@@ -29,9 +31,18 @@ def prefix_of(scan: Scan, base: str | None = None) -> str:
     if is_address(root):
         return ""
     if base is not None:
-        wanted = _posix(base).rstrip("/")
-        return _ended(root[len(wanted) :].strip("/")) if _is_below(root, wanted) else ""
+        return _from(root, _posix(base)) or ""
     return _below_start(scan) or ""
+
+
+def holds(base: str, root: str) -> bool:
+    """Whether paths below one folder can start at another: it is the same or lies above. Addresses start nowhere else.
+
+    Args:
+        base: the folder that paths shall start at, absolute.
+        root: a scan's root.
+    """
+    return is_address(root) or _from(_posix(root), _posix(base)) is not None
 
 
 def started_in(scan: Scan) -> str | None:
@@ -46,7 +57,7 @@ def started_in(scan: Scan) -> str | None:
 
 
 def base_of(scan: Scan) -> str | None:
-    """The folder that a scan's ``--relative-to`` named; None where there was none or it cannot be told any more.
+    """The folder that a scan's ``--relative-to`` named; None where there was none, or it cannot be told any more.
 
     Args:
         scan: a finished scan.
@@ -54,10 +65,12 @@ def base_of(scan: Scan) -> str | None:
     named = scan.options.get("relative_to")
     if not isinstance(named, str) or not named:
         return None
-    if _posix(named).startswith("/") or PureWindowsPath(named).drive:
-        return named
-    start = started_in(scan)
-    return posixpath.normpath(posixpath.join(start, _posix(named))) if start else None
+    if not (_posix(named).startswith("/") or PureWindowsPath(named).drive):
+        start = started_in(scan)
+        if not start:
+            return None
+        named = posixpath.normpath(posixpath.join(start, _posix(named)))
+    return named if holds(named, scan.root) else None
 
 
 def is_below_root(scan_path: str) -> bool:
@@ -112,6 +125,8 @@ def _below_start(scan: Scan) -> str | None:
     root, given = _posix(scan.root), scan.options.get("paths")
     if is_address(root) or not isinstance(given, Sequence) or isinstance(given, str):
         return None
+    if "paths" in scan.redacted:
+        return None  # what stands there for root and paths looks as if one were the other
     return _started_at(root, given) if all(isinstance(path, str) for path in given) else None
 
 
@@ -140,8 +155,23 @@ def _posix(path: str) -> str:
     return path.replace("\\", "/") if PureWindowsPath(path).drive or ("/" not in path and "\\" in path) else path
 
 
-def _is_below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder}/")
+def _from(root: str, base: str) -> str | None:
+    """A root seen from a folder, as a prefix of paths; None where that folder does not hold it."""
+    found = _cut(root, base)
+    if found is None and not (base.startswith("//") or root.startswith("//")):
+        # One of them may lead through a link; shares are left alone, as asking for one goes over the network.
+        with suppress(OSError, ValueError):
+            found = _cut(_posix(os.path.realpath(root)), _posix(os.path.realpath(base)))
+    return found
+
+
+def _cut(root: str, base: str) -> str | None:
+    whole, wanted = root.rstrip("/"), base.rstrip("/")
+    # Windows does not tell small letters from capitals.
+    given = (whole.casefold(), wanted.casefold()) if PureWindowsPath(base).drive else (whole, wanted)
+    if given[0] != given[1] and not given[0].startswith(f"{given[1]}/"):
+        return None
+    return _ended(whole[len(wanted) :].strip("/"))
 
 
 def _ended(path: str) -> str:

@@ -124,6 +124,76 @@ def test_lost_marks_are_found_by_a_scan_of_a_part(cli: Cli, tmp_path: Path) -> N
     assert "files with marks: 0 (0 new or changed, 1 gone" in done.err
 
 
+def marked_run(cli: Cli, place: Path) -> tuple[str, ...]:
+    """A run of one marked picture and its baseline; what checks for lost marks."""
+    (place / "in").mkdir()
+    (place / "in" / "x.png").write_bytes(marked_png(0))
+    gate(place, ("*", '["lost-marks"]'))
+    cli("scan", "in", "--run-dir", "run", "-o", "r.json")
+    assert cli("baseline", "create", "r.json", "-o", "b.json").code == 0
+    return "--gate", "gate.toml", "--baseline", "b.json"
+
+
+def test_paths_cannot_start_at_a_folder_that_holds_no_scanned_file(cli: Cli, tmp_path: Path) -> None:
+    checked = marked_run(cli, tmp_path)
+    (tmp_path / "in" / "x.png").write_bytes(png(0))
+    (tmp_path / "other").mkdir()
+    elsewhere = ("--relative-to", "other")
+    done = cli("scan", "in", *checked, *elsewhere, "--run-dir", "again")
+    assert done.code == 2
+    assert f"error: --relative-to {tmp_path / 'other'} does not hold the scanned folder {tmp_path / 'in'}" in done.err
+    assert not (tmp_path / "again").exists(), "told before the scan"
+    for words in (
+        ["report", "run", *checked],
+        ["baseline", "create", "run", "-o", "c.json"],
+        ["baseline", "update", "b.json", "run"],
+        ["baseline", "prune", "b.json", "run"],
+    ):
+        done = cli(*words, *elsewhere)
+        assert (done.code, "does not hold the scanned folder" in done.err) == (2, True), words
+    assert not (tmp_path / "c.json").exists()
+    assert cli("scan", "in", *checked, "--relative-to", ".").code == 1
+    assert cli("scan", "--allow-empty", "--files-from", "/dev/null", *elsewhere).code == 0, "there are no paths"
+
+
+def test_a_folder_may_be_named_through_a_link(cli: Cli, tmp_path: Path) -> None:
+    checked = marked_run(cli, tmp_path)
+    (tmp_path / "in" / "x.png").write_bytes(png(0))
+    (tmp_path.parent / f"{tmp_path.name}-link").symlink_to(tmp_path)
+    link = tmp_path.parent / f"{tmp_path.name}-link"
+    done = cli("scan", link / "in", *checked, "--relative-to", ".")
+    assert (done.code, "It has lost the mark" in done.err) == (1, True)
+
+
+@pytest.mark.parametrize("left_out", [[], ["--redact", "host"]])
+def test_a_report_starts_paths_where_its_scan_did(
+    cli: Cli, tmp_path: Path, left_out: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = tmp_path / "home" / "jane" / "work"
+    start.mkdir(parents=True)
+    monkeypatch.chdir(start)
+    checked = marked_run(cli, start)
+    (start / "in" / "x.png").write_bytes(png(0))
+    place = start / "in"
+    assert cli("scan", place, *checked, "--relative-to", ".", "--run-dir", "again").code == 1
+    done = cli("report", "again", *checked, *left_out, "-o", "github:-")
+    assert "gate: x.png: It has lost the mark" in done.err
+    assert "file=in/x.png" in done.out
+
+
+def test_a_folder_that_is_too_high_is_told(cli: Cli, tmp_path: Path) -> None:
+    checked = marked_run(cli, tmp_path)
+    (tmp_path / "in" / "x.png").write_bytes(png(0))
+    done = cli("scan", "in", *checked, "--relative-to", "..", "--share", "-o", "r.md")
+    assert (done.code, "--relative-to named: if its paths start elsewhere" in done.err) == (0, True)
+    shared = (tmp_path / "r.md").read_text()
+    assert "named: if its paths start elsewhere" in shared
+    assert str(tmp_path.parent) not in shared
+    (tmp_path / "in" / "x.png").unlink()
+    folder(tmp_path / "in", new=REAL)
+    assert "baseline remembers" not in cli("scan", "in", *checked, "--relative-to", ".").err, "a file that is new"
+
+
 def test_a_baseline_is_not_replaced_by_accident(cli: Cli, tmp_path: Path) -> None:
     folder(tmp_path / "in", a=FAKE)
     cli("scan", "in", "-o", "r.json")

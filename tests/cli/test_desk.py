@@ -122,7 +122,10 @@ def test_the_folder_beside_a_page_is_compared(cli: Cli, tmp_path: Path, monkeypa
     content = data.read_bytes()
     data.write_bytes(content.replace(b"b.png", b"c.png"))
     done = cli("verify", "run")
-    assert (done.code, "CHANGED  r_files/data.js: not what was written with this scan" in done.out) == (1, True)
+    assert (done.code, "CHANGED  r_files/data.js: not the report that was written with this scan" in done.out) == (
+        1,
+        True,
+    )
     data.unlink()
     done = cli("verify", "run")
     assert (done.code, "unknown  r_files/data.js: this part of the report is not there" in done.out) == (3, True)

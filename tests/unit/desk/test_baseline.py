@@ -1,22 +1,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fakescan.core.options import Redact
 from fakescan.core.records import Evidence, EvidenceStatus, ImageResult, Label, Scan, ScoreKind, Strength, Supports
 from fakescan.desk import baseline as baselines
 from fakescan.desk.baseline import Accepted, Baseline, Marked, judge_of
 from fakescan.desk.marks import CREDENTIALS, marks_of
+from fakescan.desk.redact import redact
 from fakescan.errors import InputError
 from tests.unit.reports.conftest import CALIBRATION, build_result, build_scan
 
 GENERATOR = Evidence("generators", "parameters", "x", Supports.FAKE, Strength.UNSIGNED)
 SIGNED = Evidence("c2pa", "claim", "x", Supports.FAKE, Strength.TRUSTED)
 BROKEN = Evidence("c2pa", "broken signature", "x")
+
+
+HERE = {"policy": "balanced", "paths": ["."]}
+"""Options of a scan whose paths start at its root."""
 
 
 def three() -> Scan:
@@ -26,7 +32,8 @@ def three() -> Scan:
             build_result("b.jpg", Label.INCONCLUSIVE, 0.5),
             build_result("c.jpg", Label.REAL, 0.1),
             build_result("d.jpg", None),
-        ]
+        ],
+        options=HERE,
     )
 
 
@@ -96,7 +103,8 @@ def test_update_replaces_and_adds_prune_only_takes_out() -> None:
             build_result("a.jpg", Label.REAL, 0.2),
             build_result("b.jpg", Label.INCONCLUSIVE, 0.5),
             build_result("new.jpg", Label.FAKE, 0.9, evidence=(GENERATOR,)),
-        ]
+        ],
+        options=HERE,
     )
     updated = baselines.update(made, later)
     assert [item.path for item in updated.accepted] == ["b.jpg", "new.jpg"]
@@ -104,7 +112,7 @@ def test_update_replaces_and_adds_prune_only_takes_out() -> None:
     pruned = baselines.prune(made, later)
     assert [item.path for item in pruned.accepted] == ["b.jpg"]
     assert [item.path for item in pruned.marked] == ["a.jpg"], "the file is there, and its marks are missed"
-    part = build_scan([build_result("new.jpg", Label.FAKE, 0.9)])
+    part = build_scan([build_result("new.jpg", Label.FAKE, 0.9)], options=HERE)
     assert [item.path for item in baselines.update(made, part).accepted] == ["a.jpg", "b.jpg", "new.jpg"]
 
 
@@ -155,11 +163,10 @@ def replace_path(result: ImageResult, path: str) -> ImageResult:
 @pytest.mark.parametrize(
     ("options", "base", "path"),
     [
-        ({"paths": ["/w/in"]}, None, "a.jpg"),
         ({"paths": ["/w/in"]}, "/w", "in/a.jpg"),
         ({"paths": ["/w/in"], "relative_to": "/w"}, None, "in/a.jpg"),
         ({"paths": ["in"], "relative_to": ".."}, None, "w/in/a.jpg"),
-        ({"paths": ["/w/in"], "relative_to": ".."}, None, "a.jpg"),
+        ({"paths": ["/w/in"], "relative_to": "/w"}, "/", "w/in/a.jpg"),
         ({"paths": ["in"], "relative_to": "/"}, "/w", "in/a.jpg"),
     ],
 )
@@ -169,6 +176,53 @@ def test_paths_start_where_somebody_says(options: dict[str, object], base: str |
     assert [item.path for item in made.marked] == [path]
     assert baselines.prune(made, scan, base) == made
     assert baselines.update(Baseline(), scan, base) == made
+
+
+@pytest.mark.parametrize(
+    ("root", "options"),
+    [
+        ("/w/in", {"paths": ["/w/in"]}),
+        ("/w/in", {"paths": ["/w/in"], "relative_to": ".."}),
+        ("/w/in", {"paths": ["/w/in"], "relative_to": "/elsewhere"}),
+        ("/w/in", {}),
+    ],
+)
+def test_marks_are_not_kept_by_paths_that_start_nobody_knows_where(root: str, options: dict[str, object]) -> None:
+    marked = build_scan([build_result("a.jpg", evidence=(GENERATOR,))], root=root, options=options)
+    plain = build_scan([build_result("b.jpg", Label.FAKE, 0.9)], root=root, options=options)
+    known = Baseline(marked=(Marked("in/a.jpg", ("claimed-ai",)),))
+    attempts: tuple[Callable[[], Baseline], ...] = (
+        lambda: baselines.create(marked),
+        lambda: baselines.update(Baseline(), marked),
+        lambda: baselines.update(known, plain),
+        lambda: baselines.prune(known, plain),
+    )
+    for asked in attempts:
+        with pytest.raises(InputError, match="where the scan was started cannot be told") as caught:
+            asked()
+        assert "--relative-to" in caught.value.hint
+    assert [item.path for item in baselines.create(marked, "/w").marked] == ["in/a.jpg"]
+    assert len(baselines.create(plain).accepted) == 1, "findings are accepted by their bytes"
+    assert baselines.prune(baselines.create(plain), plain).accepted == baselines.create(plain).accepted
+
+
+def test_a_report_without_paths_makes_no_baseline() -> None:
+    scan = redact(three(), [Redact.PATHS])
+    attempts: tuple[Callable[[], Baseline], ...] = (
+        lambda: baselines.create(scan),
+        lambda: baselines.update(Baseline(), scan),
+        lambda: baselines.prune(Baseline(), scan),
+    )
+    for asked in attempts:
+        with pytest.raises(InputError, match="leaves out where files lie"):
+            asked()
+
+
+def test_files_on_other_machines_keep_their_paths() -> None:
+    scan = build_scan(
+        [build_result("a.jpg", evidence=(GENERATOR,))], root="s3://bucket", options={"paths": ["s3://bucket"]}
+    )
+    assert [item.path for item in baselines.create(scan).marked] == ["a.jpg"]
 
 
 def test_marks_whose_place_is_not_known_are_refused(tmp_path: Path) -> None:
@@ -203,7 +257,7 @@ def test_a_large_baseline_is_not_read_through_for_every_file() -> None:
 
 
 def test_is_written_one_line_an_entry_and_read_back(tmp_path: Path, hostile_scan: Scan) -> None:
-    for scan in (three(), hostile_scan, build_scan([])):
+    for scan in (three(), replace(hostile_scan, options=HERE), build_scan([])):
         made = baselines.create(scan)
         path = tmp_path / "b.json"
         baselines.write(made, path)

@@ -175,8 +175,8 @@ def test_inputs_are_hashed_again(tmp_path: Path) -> None:
     }
 
 
-def test_a_report_learns_no_digest_of_other_files(tmp_path: Path) -> None:
-    """Its author may be somebody else, who would like to know what is in a file of this machine."""
+def test_a_report_learns_nothing_of_other_files(tmp_path: Path) -> None:
+    """Its author may be somebody else, who would like to know how large a file is, and what is in it."""
     (tmp_path / "in").mkdir()
     for name in ("in/a.png", "secret"):
         (tmp_path / name).write_bytes(b"1234")
@@ -189,3 +189,4 @@ def test_a_report_learns_no_digest_of_other_files(tmp_path: Path) -> None:
             told = json.loads(members(tmp_path / "c.zip")["inputs.json"])
             assert [item["state"] for item in told] == ["changed"] * 3
             assert [item["path"] for item in told if item["sha256"]] == ["a.png"] * digests
+            assert {item["path"]: item["size_bytes"] for item in told if item["size_bytes"]} == {"a.png": 4}

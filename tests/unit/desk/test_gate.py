@@ -74,11 +74,11 @@ def test_missing_content_credentials(tmp_path: Path, evidence: tuple[Evidence, .
 
 
 def test_lost_marks(tmp_path: Path) -> None:
-    before = build_scan([build_result("a.jpg", Label.REAL, 0.1, evidence=(MARK, SIGNED))])
+    before = build_scan([build_result("a.jpg", Label.REAL, 0.1, evidence=(MARK, SIGNED))], options={"paths": ["."]})
     known = baselines.create(before)
     rules = gate(tmp_path, rule('["lost-marks"]'), with_baseline=True)
     assert not judge(before, gate=rules, baseline=known).failing
-    after = build_scan([build_result("a.jpg", Label.REAL, 0.1, digest="e" * 64)])
+    after = build_scan([build_result("a.jpg", Label.REAL, 0.1, digest="e" * 64)], options={"paths": ["."]})
     (finding,) = judge(after, gate=rules, baseline=known)
     assert finding.kind is FindingKind.LOST_MARKS
     assert "the mark of an AI generator" in finding.text

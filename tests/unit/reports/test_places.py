@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakescan.reports.places import prefix_of, root_uri, shown_place, started_in, uri_place
+from fakescan.reports.places import base_of, holds, prefix_of, root_uri, shown_place, started_in, uri_place
 from tests.unit.reports.conftest import build_scan
 
 
@@ -39,6 +40,57 @@ def test_paths_start_where_the_check_was_started(root: str, paths: Any, prefix: 
 )
 def test_or_at_a_folder_that_is_named(base: str, prefix: str) -> None:
     assert prefix_of(build_scan([], root="/srv/site/img", options={}), base) == prefix
+
+
+@pytest.mark.parametrize(
+    ("root", "base", "held"),
+    [
+        ("/srv/site", "/srv", True),
+        ("/srv/site", "/srv/site/", True),
+        ("/srv/site", "/", True),
+        ("/srv/site", "/srv/sit", False),
+        ("/srv/site", "/srv/site/img", False),
+        ("C:\\Work\\assets", "c:\\work", True),
+        ("C:\\Work\\assets", "D:\\Work", False),
+        ("s3://bucket/in", "/srv", True),
+        ("/srv/\0", "/elsewhere", False),
+    ],
+)
+def test_which_folders_paths_can_start_at(root: str, base: str, held: bool) -> None:
+    assert holds(base, root) is held
+
+
+def test_a_folder_is_the_same_under_its_other_name(tmp_path: Path) -> None:
+    (tmp_path / "real" / "in").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for root, base in (("real", "link"), ("link", "real")):
+        scan = build_scan([], root=str(tmp_path / root / "in"), options={})
+        assert holds(str(tmp_path / base), scan.root)
+        assert prefix_of(scan, str(tmp_path / base)) == "in/"
+    assert not holds(str(tmp_path / "link" / "in"), str(tmp_path / "real"))
+
+
+def test_a_report_without_paths_does_not_tell() -> None:
+    scan = build_scan([], root="[removed]", options={"paths": ["[removed]"]}, redacted=("paths",))
+    assert started_in(scan) is None
+    assert prefix_of(scan) == ""
+
+
+@pytest.mark.parametrize(
+    ("named", "base"),
+    [
+        ("/srv", "/srv"),
+        ("..", "/srv"),
+        (".", "/srv/site"),
+        ("/elsewhere", None),
+        ("img", "/srv/site/img"),
+        ("", None),
+        (3, None),
+    ],
+)
+def test_the_folder_that_a_scan_was_given(named: Any, base: str | None) -> None:
+    options = {"paths": ["img"], "relative_to": named}
+    assert base_of(build_scan([], root="/srv/site/img", options=options)) == base
 
 
 @pytest.mark.parametrize(
