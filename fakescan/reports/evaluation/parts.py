@@ -67,7 +67,7 @@ def reasoning_rows(document: Document) -> list[list[str]]:
 
 
 def text_rows(document: Document) -> list[list[str]]:
-    """The form of the paper's Table 3, a row for each group that has texts, their average, and all images with a text."""
+    """The form of the paper's Table 3: a row for each group with texts, their average, and all images with a text."""
     whole = document.get("reasoning") or {}
     if not whole.get("n"):
         return []
