@@ -54,12 +54,13 @@ class LoraSettings:
     """Blocks of the vision tower that get adapters too. Empty freezes the tower, as in the paper."""
 
 
-def load_config(path: Path | str, *, projector_pooling: int = 1) -> LlavaConfig:
+def load_config(path: Path | str, *, projector_pooling: int = 1, projector_probe_units: int = 0) -> LlavaConfig:
     """The config of a base folder, without its weights.
 
     Args:
         path: the folder.
         projector_pooling: side of the squares of patches that the projector averages.
+        projector_probe_units: hidden units of a pooled projector's probe of the class token; 0 = none.
 
     Raises:
         ModelError: there is no such folder, no config in it, or one that contradicts itself.
@@ -75,6 +76,7 @@ def load_config(path: Path | str, *, projector_pooling: int = 1) -> LlavaConfig:
             f"the config of the base model in {folder} cannot be read: {one_line_reason(error)}", _AGAIN
         ) from error
     config.projector_pooling = projector_pooling
+    config.projector_probe_units = projector_probe_units
     return config
 
 
@@ -109,7 +111,7 @@ def empty_model(config: LlavaConfig) -> LlavaForConditionalGeneration:
 
 
 def load_base(
-    path: Path | str, *, projector_pooling: int = 1, dtype: torch.dtype = torch.float32
+    path: Path | str, *, projector_pooling: int = 1, projector_probe_units: int = 0, dtype: torch.dtype = torch.float32
 ) -> LlavaForConditionalGeneration:
     """Build a LLaVA on the CPU from a base folder.
 
@@ -120,12 +122,14 @@ def load_base(
     Args:
         path: the folder.
         projector_pooling: side of the squares of patches that the projector averages.
+        projector_probe_units: hidden units of a pooled projector's probe of the class token; 0 = none.
         dtype: number format of the weights; quantised ones are float32 always.
 
     Raises:
         ModelError: files are missing, truncated, or do not fit the config.
     """
-    folder, config = Path(path), load_config(path, projector_pooling=projector_pooling)
+    folder = Path(path)
+    config = load_config(path, projector_pooling=projector_pooling, projector_probe_units=projector_probe_units)
     try:
         model = empty_model(config)
     except Exception as error:

@@ -1,9 +1,10 @@
-"""A LLaVA projector that pools: fewer visual tokens for the same picture.
+"""A LLaVA projector that pools: fewer visual tokens for the same picture; with room for a detector in it.
 
 With ``vision_feature_select_strategy="full"`` and several feature layers, transformers' LLaVA hands the projector the
 class token and all patches, the layers' channels side by side. This one averages patches two by two (or more),
 keeps the class token as the first visual token, and standardises channels by constants of the training data, since
-layers differ in scale by orders of magnitude. Then it is LLaVA's own two-layer MLP.
+layers differ in scale by orders of magnitude. Then it is LLaVA's own two-layer MLP. A ``ClassTokenProbe`` beside it
+tells the language model what a detector says of the class token.
 """
 
 from __future__ import annotations
@@ -16,11 +17,17 @@ from transformers import LlavaConfig
 from transformers.models.llava.modeling_llava import LlavaMultiModalProjector
 
 POOLING_KEY = "projector_pooling"
+PROBE_KEY = "projector_probe_units"
 
 
 def pooling_of(config: LlavaConfig) -> int:
     """Side of the pooled square of patches; 1 is LLaVA as it comes."""
     return int(getattr(config, POOLING_KEY, 1) or 1)
+
+
+def probe_units_of(config: LlavaConfig) -> int:
+    """Hidden units of the class token's probe; 0 is none."""
+    return int(getattr(config, PROBE_KEY, 0) or 0)
 
 
 def visual_tokens_of(config: LlavaConfig) -> int:
@@ -29,6 +36,32 @@ def visual_tokens_of(config: LlavaConfig) -> int:
     side = vision.image_size // vision.patch_size
     has_class_token = config.vision_feature_select_strategy == "full"
     return int(side // pooling_of(config)) ** 2 + int(has_class_token)
+
+
+class ClassTokenProbe(nn.Module):
+    """A detector of two layers that only the class token goes through; its logit moves the first visual token.
+
+    Shapes: B pictures, C channels, D hidden size of the language model. As made, it moves nothing.
+    """
+
+    direction: torch.Tensor
+
+    def __init__(self, channels: int, units: int, hidden_size: int) -> None:
+        """Size everything."""
+        super().__init__()
+        self.linear_1 = nn.Linear(channels, units)
+        self.linear_2 = nn.Linear(units, 1)
+        self.register_buffer("direction", torch.zeros(hidden_size))
+
+    def logit(self, class_token: torch.Tensor) -> torch.Tensor:
+        """(B, C) standardised to (B,); above 0 speaks for fake."""
+        hidden = nn.functional.gelu(self.linear_1(class_token))
+        logit: torch.Tensor = self.linear_2(hidden)[:, 0]
+        return logit
+
+    def forward(self, class_token: torch.Tensor) -> torch.Tensor:
+        """(B, C) standardised to what is added to the first visual token, (B, D)."""
+        return self.logit(class_token)[:, None] * self.direction
 
 
 class PooledProjector(LlavaMultiModalProjector):  # type: ignore[misc]  # transformers ships no types for it
@@ -57,6 +90,8 @@ class PooledProjector(LlavaMultiModalProjector):  # type: ignore[misc]  # transf
         # row 0 for the class token, row 1 for patches: their statistics have little in common
         self.register_buffer("feature_mean", torch.zeros(2, channels))
         self.register_buffer("feature_std", torch.ones(2, channels))
+        units = probe_units_of(config)
+        self.probe = ClassTokenProbe(channels, units, self.linear_2.out_features) if units else None
 
     def pool(self, features: torch.Tensor) -> torch.Tensor:
         """(B, T, C) to (B, P, C): class token, then averaged patches row by row."""
@@ -69,8 +104,12 @@ class PooledProjector(LlavaMultiModalProjector):  # type: ignore[misc]  # transf
         """(B, T, C) of the tower, or (B, P, C) already pooled, to (B, P, D)."""
         if image_features.shape[1] == 1 + self.side**2:
             image_features = self.pool(image_features)
-        projected: torch.Tensor = super().forward(self.standardised(image_features))
-        return projected
+        standardised = self.standardised(image_features)
+        projected: torch.Tensor = super().forward(standardised)
+        if self.probe is None:
+            return projected
+        first = projected[:, :1] + self.probe(standardised[:, 0])[:, None]
+        return torch.cat([first, projected[:, 1:]], 1)
 
     def standardised(self, pooled: torch.Tensor) -> torch.Tensor:
         """(B, P, C) with the class token and the patches each brought to mean 0 and deviation 1."""

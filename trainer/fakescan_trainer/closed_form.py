@@ -12,16 +12,13 @@ from fakescan.errors import ConfigError, DataError
 from fakescan.model.mapper import Anchors
 from fakescan.model.projector import PooledProjector
 from fakescan.model.prompt import Tokenizer
-from fakescan_trainer import probe, words
+from fakescan_trainer import kernel, probe, words
 from fakescan_trainer.config import StageConfig, TrainConfig
 from fakescan_trainer.data.source import TrainingData
 from fakescan_trainer.evaluate.detection import auc
 from fakescan_trainer.network import ForensicNetwork
 from fakescan_trainer.out_of_fold import OutOfFold, shift_between
 from fakescan_trainer.sampling import source_weights
-
-CLOSED_FORM = ("words", "probe")
-"""Tasks of a stage that are done here."""
 
 LEAST_AUC = 0.6
 """Of out-of-fold logits that training images are shown with. Below it the language model would learn that the probe
@@ -54,6 +51,8 @@ def run_closed_form(
         if not data.captions:
             raise DataError(f"stage {stage.name} wants captions and there are none", "check data.captions")
         return words.start_from_words(network.llava, tokenizer, data, stage.weight_decay, config.run.seed)
+    if stage.task == "kernel":
+        return _kernel(stage, config, network, projector, data)
     return _probe(stage, config, network, projector, network.anchors, data, unseen)
 
 
@@ -90,6 +89,31 @@ def _probe(
     return figures
 
 
+def _kernel(
+    stage: StageConfig, config: TrainConfig, network: ForensicNetwork, projector: PooledProjector, data: TrainingData
+) -> dict[str, float]:
+    """Fit the kernel machine on every variant of every labelled training image, and put what learnt from it in place.
+
+    Raises:
+        DataError: sources that it has not seen are ranked no better than chance.
+    """
+    tokens, owners = kernel.all_class_tokens(projector, data, data.labelled)
+    records = [data.labelled[owner] for owner in owners]
+    labels = torch.tensor([float(record.label == "fake") for record in records])
+    weights = torch.from_numpy(source_weights(records)).float()
+    form = (stage.weight_decay, stage.gamma, stage.components)
+    scores = kernel.out_of_fold(tokens, labels, weights, [record.source for record in records], *form)
+    teacher = kernel.fit_kernel(tokens, labels, weights, *form)
+    pupil = kernel.distil(teacher, weights, config.model.projector_probe_units, config.run.seed)
+    likeness = float(torch.corrcoef(torch.stack([pupil.logit(tokens), teacher(tokens)]))[0, 1])
+    factor, shift = kernel.as_log_odds(pupil, scores, labels, weights)
+    kernel.write_probe(network.llava, network.anchors, pupil)
+    return {
+        "kernel_images": float(len(records)), "out_of_fold_auc": _order(labels, scores), "kernel_likeness": likeness,
+        "log_odds_factor": factor, "log_odds_shift": shift,
+    }  # fmt: skip
+
+
 def _order(labels: torch.Tensor, logits: torch.Tensor) -> float:
     return auc(labels.double().numpy(), logits.double().numpy())
 
@@ -99,7 +123,7 @@ def remark(figures: Mapping[str, float]) -> str:
     order = figures.get("out_of_fold_auc", math.nan)
     if math.isnan(order):
         return ""
-    told = f"linear detectors rank images of sources that they had not seen with an AUC of {order:.2f} (0.5 is chance)"
+    told = f"detectors rank images of sources that they had not seen with an AUC of {order:.2f} (0.5 is chance)"
     if order >= POOR_AUC:
         return told
     return f"warning: {told}: add sources of both labels that show the same things; more steps do not mend it"

@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from fakescan.core.views import View
 
-Task = Literal["words", "probe", "caption", "joint"]
+Task = Literal["words", "probe", "kernel", "caption", "joint"]
+CLOSED_FORM: tuple[Task, ...] = ("words", "probe", "kernel")
+"""Tasks of a stage without steps."""
 Trainable = Literal["projector", "language", "vision"]
 
 
@@ -33,6 +35,9 @@ class ModelConfig:
     base: str = ""
     """Folder of the base: transformers' LLaVA layout or ours, relative to the working folder; ``nano``: the embedded
     model's."""
+    start: str = ""
+    """Checkpoint that training goes on from, with this base, these adapters and this projector (its probe of the class
+    token may be lacking); ``nano``: the embedded model. Empty = adapters and projector start anew."""
     name: str = "unnamed"
     """Name for reports and the model card."""
     licence: str = ""
@@ -43,6 +48,8 @@ class ModelConfig:
     """Views of a picture, one block of visual tokens each."""
     projector_pooling: int = 1
     """Side of the squares of patches averaged before the projector; 1 = none (LLaVA)."""
+    projector_probe_units: int = 0
+    """Hidden units of a pooled projector's probe of the class token, which a kernel stage fills; 0 = none."""
     train: tuple[Trainable, ...] = ("projector", "language")
     """Modules that the joint stage updates (paper Table 6)."""
     lora: LoraConfig = field(default_factory=LoraConfig)
@@ -151,7 +158,8 @@ class StageConfig:
     """Name in logs and checkpoints."""
     task: Task
     """``words`` and ``probe`` start the projector in closed form, from a regression on the words of captions and from a
-    linear detector; ``caption`` aligns it by gradient; ``joint`` is the paper's Eq. 11."""
+    linear detector; ``kernel`` puts a better detector in that one's place, once the language model can read it;
+    ``caption`` aligns the projector by gradient; ``joint`` is the paper's Eq. 11."""
     steps: int = 0
     """Optimizer steps; 0 = as many as ``epochs`` need."""
     epochs: float = 1.0
@@ -174,7 +182,12 @@ class StageConfig:
     lr_scalars: float = 0.0
     """Learning rate of tau and the contrastive temperature; 0 = the same."""
     weight_decay: float = 0.0
-    """AdamW's (authors: 0). For ``probe`` and ``words``: strength of the ridge penalty."""
+    """AdamW's (authors: 0). For ``probe``, ``kernel`` and ``words``: strength of the ridge penalty."""
+    gamma: float = 0.4
+    """Of the ``kernel`` stage's Gaussian: how fast images cease to be alike, where their mean squared distance from the
+    middle is 1."""
+    components: int = 512
+    """Most principal axes of the class token that the ``kernel`` stage looks at."""
     warmup: float = 0.03
     """Share of the steps with a rising rate (paper: 3 %)."""
     train: tuple[Trainable, ...] = ()

@@ -50,6 +50,7 @@ def export_checkpoint(
         template=model.template,
         preprocessing=prep,
         projector_pooling=model.projector_pooling,
+        projector_probe_units=model.projector_probe_units,
         lora=lora,
         tau=math.exp(float(state["mapper.log_tau"])),
         tool_version=__version__,

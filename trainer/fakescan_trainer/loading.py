@@ -13,7 +13,7 @@ from fakescan.engines import EMBEDDED, model_folder
 from fakescan.errors import ConfigError
 from fakescan.model.prompt import TEMPLATES
 from fakescan_trainer.ablations import ablated
-from fakescan_trainer.config import TrainConfig
+from fakescan_trainer.config import CLOSED_FORM, ModelConfig, TrainConfig
 
 
 def load_config(path: Path, overrides: Sequence[str] = (), *, ablation: str | None = None) -> TrainConfig:
@@ -42,11 +42,17 @@ def load_config(path: Path, overrides: Sequence[str] = (), *, ablation: str | No
     if faults or config is None:
         raise ConfigError(faults, f"mend {path}")
     built: TrainConfig = config
-    if built.model.base == EMBEDDED and not Path(EMBEDDED).is_dir():
-        built = dataclasses.replace(
-            built, model=dataclasses.replace(built.model, base=str(model_folder(None) / "base"))
-        )
-    return built
+    return dataclasses.replace(built, model=_embedded(built.model))
+
+
+def _embedded(model: ModelConfig) -> ModelConfig:
+    """With folders where the recipe names the embedded model."""
+    if EMBEDDED not in (model.base, model.start) or Path(EMBEDDED).is_dir():
+        return model
+    folder = model_folder(None)
+    base = str(folder / "base") if model.base == EMBEDDED else model.base
+    start = str(folder) if model.start == EMBEDDED else model.start
+    return dataclasses.replace(model, base=base, start=start)
 
 
 def _override(data: dict[str, Any], item: str, faults: list[str]) -> None:
@@ -124,6 +130,8 @@ def contradictions(config: TrainConfig) -> list[str]:
         faults.append("data.root: missing")
     if config.model.template not in TEMPLATES:
         faults.append(f"model.template: {config.model.template!r} is not one of {', '.join(TEMPLATES)}")
+    if config.model.projector_probe_units and config.model.projector_pooling == 1:
+        faults.append("model.projector_probe_units: needs model.projector_pooling above 1")
     if config.data.features and (config.model.lora.vision_blocks or "vision" in config.model.train):
         faults.append("data.features: cached features cannot be used while the vision tower is trained")
     if config.data.fill and (len(config.data.features) != 1 or config.data.variants != (0,)):
@@ -157,10 +165,14 @@ def contradictions(config: TrainConfig) -> list[str]:
             faults.append(f"{where}: a joint stage needs full or short rows")
         if stage.task == "caption" and not stage.captions:
             faults.append(f"{where}: a caption stage needs captions, the rows a micro-batch")
-        if stage.task in ("probe", "words") and not config.data.features:
+        if stage.task in CLOSED_FORM and not config.data.features:
             faults.append(f"{where}: {stage.task} needs data.features")
-        if stage.task == "words" and stage.weight_decay <= 0:
-            faults.append(f"{where}: words needs a weight_decay above 0, the penalty of its regression")
+        if stage.task in ("words", "kernel") and stage.weight_decay <= 0:
+            faults.append(f"{where}: {stage.task} needs a weight_decay above 0, the penalty of its regression")
+        if stage.task == "kernel" and not config.model.projector_probe_units:
+            faults.append(f"{where}: kernel needs model.projector_probe_units above 0, where its detector goes")
+        if stage.gamma <= 0 or stage.components < 1:
+            faults.append(f"{where}: gamma must be above 0, components at least 1")
         if stage.accumulate < 1 or stage.steps < 0 or stage.epochs <= 0:
             faults.append(f"{where}: accumulate must be at least 1, steps at least 0, epochs above 0")
         if min(stage.full, stage.short, stage.captions) < 0:
@@ -180,7 +192,8 @@ def contradictions(config: TrainConfig) -> list[str]:
 
 
 _AT_LEAST = (
-    ("model.projector_pooling", 1), ("model.lora.rank", 0), ("data.max_text_tokens", 2), ("facl.queue", 0),
+    ("model.projector_pooling", 1), ("model.projector_probe_units", 0), ("model.lora.rank", 0),
+    ("data.max_text_tokens", 2), ("facl.queue", 0),
     ("loss.lm", 0), ("loss.facl", 0), ("loss.cpm", 0), ("loss.cpm_short", 0), ("loss.lm_short", 0),
     ("run.log_every", 1), ("run.eval_every", 0), ("run.eval_rows", 0), ("run.save_every", 0), ("run.threads", 0),
     ("run.seed", 0), ("run.max_grad_norm", 0),

@@ -23,8 +23,8 @@ from fakescan.model.build import load_base
 from fakescan.model.projector import PooledProjector
 from fakescan_trainer import probe
 from fakescan_trainer.calibrate import of_held_out
-from fakescan_trainer.closed_form import CLOSED_FORM, remark, run_closed_form
-from fakescan_trainer.config import StageConfig, TrainConfig, to_toml_table
+from fakescan_trainer.closed_form import remark, run_closed_form
+from fakescan_trainer.config import CLOSED_FORM, StageConfig, TrainConfig, to_toml_table
 from fakescan_trainer.data.mmfr import Record
 from fakescan_trainer.encode import Row, collate
 from fakescan_trainer.evaluate.validation import evaluate, triage_scores
@@ -47,6 +47,7 @@ from fakescan_trainer.qlora import quantise_language
 from fakescan_trainer.record import MetricsFile
 from fakescan_trainer.sampling import samplers_of, source_weights
 from fakescan_trainer.schedule import cosine_with_warmup, steps_of
+from fakescan_trainer.start import start_from
 from fakescan_trainer.state import (
     Position,
     load_position,
@@ -100,7 +101,11 @@ class Trainer:
         self.anchors, self.encoder = materials.anchors, materials.encoder
         if self.data.left_out:
             watch.message(f"{self.data.left_out} records are left out: the feature cache does not hold them yet")
-        llava = load_base(config.model.base, projector_pooling=config.model.projector_pooling)
+        llava = load_base(
+            config.model.base,
+            projector_pooling=config.model.projector_pooling,
+            projector_probe_units=config.model.projector_probe_units,
+        )
         if config.model.quantise != "none":
             quantise_language(llava, config.model.quantise, config.run.precision, self.accelerator.device)
         if config.run.gradient_checkpointing:
@@ -108,6 +113,8 @@ class Trainer:
         self.network = ForensicNetwork(llava, config, self.anchors).to(self.accelerator.device)
         self.wrapped: Any = None
         self._standardise()
+        if config.model.start:
+            start_from(Path(config.model.start), self.network)
         self.position = Position()
         self.losses: list[float] = []
         self.unseen = OutOfFold(config.loss.soft_targets, self.out)

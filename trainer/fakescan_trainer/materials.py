@@ -56,7 +56,11 @@ def gather(config: TrainConfig, *, fill: bool = True) -> Materials:
             f"there is no base model in {config.model.base}",
             "name its folder with model.base=FOLDER, or use the recipe own, which takes the embedded model's base",
         )
-    llava = load_config(config.model.base, projector_pooling=config.model.projector_pooling)
+    llava = load_config(
+        config.model.base,
+        projector_pooling=config.model.projector_pooling,
+        projector_probe_units=config.model.projector_probe_units,
+    )
     tokenizer = load_tokenizer(config.model.base)
     vision: Any = llava.vision_config
     try:

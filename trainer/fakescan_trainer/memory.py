@@ -22,7 +22,7 @@ from transformers import LlavaForConditionalGeneration
 from fakescan.model.build import BASE_FILE, LoraSettings, empty_model, target_modules
 from fakescan.model.projector import PooledProjector, pooling_of
 from fakescan_trainer.activations import FLOAT_BYTES, freed_bytes, kept_bytes, micro_batches
-from fakescan_trainer.config import StageConfig, TrainConfig
+from fakescan_trainer.config import CLOSED_FORM, StageConfig, TrainConfig
 from fakescan_trainer.materials import Materials
 
 LIBRARY_BYTES = 48 * 2**20
@@ -126,7 +126,7 @@ def estimate(config: TrainConfig, materials: Materials) -> MemoryEstimate:
         weights -= model.lm_head.weight.numel()  # shared in our bases whatever the config says
     trained, activations, gaps = 0, 0.0, 0.0
     for stage in config.stages:
-        if stage.task == "probe":
+        if stage.task in CLOSED_FORM:
             continue
         modules = _modules(config, stage)
         trained = max(trained, _trained(modules, adapters, projector))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from fakescan_trainer.config import StageConfig
+from fakescan_trainer.config import CLOSED_FORM, StageConfig
 
 
 def cosine_with_warmup(step: int, total: int, warmup: float) -> float:
@@ -25,7 +25,7 @@ def steps_of(stage: StageConfig, full: int, labelled: int, captions: int, proces
         captions: records with a caption.
         processes: how many share the work.
     """
-    if stage.task in ("probe", "words"):
+    if stage.task in CLOSED_FORM:
         return 1
     if stage.steps:
         return stage.steps

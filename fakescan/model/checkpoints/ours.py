@@ -42,6 +42,8 @@ from fakescan.model.prompt import PROMPT_VERSION, TEMPLATES, AnswerForm
 
 ADAPTER = "adapter.safetensors"
 FORMAT = 1
+_MOST_UNITS = 65_536
+"""No probe has more hidden units; a manifest that says so would take all memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class CheckpointInfo:
     """The mapper's temperature."""
     decides: ScoreKind = ScoreKind.BEFORE
     """The score that was measured better."""
+    projector_probe_units: int = 0
+    """Hidden units of a pooled projector's probe of the class token; 0 where it has none."""
     answer: AnswerForm = field(default_factory=AnswerForm)
     """How its answers are written."""
     prompt_version: str = PROMPT_VERSION
@@ -143,6 +147,9 @@ def _info(data: Any) -> CheckpointInfo:
         raise ValueError(f"it holds no digest of {ADAPTER}, nor of a whole model")
     if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in data["files"]):
         raise ValueError("files must lie in the model's folder")
+    units = int(data.get("projector_probe_units", 0))
+    if not 0 <= units <= _MOST_UNITS or (units and int(data["projector_pooling"]) <= 1):
+        raise ValueError(f"projector_probe_units {units} fits no projector of this kind")
     return CheckpointInfo(
         name=text_in(data, "name"), base=text_in(data, "base"), base_name=text_in(data, "base_name"),
         template=data["template"],
@@ -151,7 +158,8 @@ def _info(data: Any) -> CheckpointInfo:
         ),
         projector_pooling=int(data["projector_pooling"]),
         lora=LoraSettings(lora["rank"], lora["alpha"], 0.0, tuple(lora["vision_blocks"])) if lora else None,
-        tau=tau, decides=ScoreKind(data["decides"]), answer=AnswerForm(**data.get("answer", {})),
+        tau=tau, decides=ScoreKind(data["decides"]),
+        projector_probe_units=units, answer=AnswerForm(**data.get("answer", {})),
         prompt_version=text_in(data, "prompt_version"),
         tool_version=text_in(data, "tool_version"),
         calibration={ScoreKind(kind): calibration_from_dict(entry) for kind, entry in data["calibration"].items()},
@@ -171,7 +179,7 @@ def write_info(folder: Path, info: CheckpointInfo) -> None:
     data = {
         "format": FORMAT, "name": info.name, "base": info.base, "base_name": info.base_name, "template": info.template,
         "preprocessing": asdict(prep),
-        "projector_pooling": info.projector_pooling,
+        "projector_pooling": info.projector_pooling, "projector_probe_units": info.projector_probe_units,
         "lora": {key: value for key, value in asdict(info.lora).items() if key != "dropout"} if info.lora else None,
         "tau": info.tau, "decides": info.decides.value, "answer": asdict(info.answer),
         "prompt_version": info.prompt_version, "tool_version": info.tool_version,
@@ -218,7 +226,7 @@ def adapter_tensors(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor
         if "lora_" in name:
             tensors[name.replace(".default.", ".")] = tensor.detach().half().contiguous()
         elif "multi_modal_projector" in name:
-            exact = name.endswith(("feature_mean", "feature_std"))
+            exact = name.endswith(("feature_mean", "feature_std", "probe.direction"))
             tensors[name] = (tensor.detach().float() if exact else tensor.detach().half()).contiguous()
     return tensors
 
@@ -288,21 +296,29 @@ def _whole(folder: Path, base: Path, info: CheckpointInfo) -> None:
         raise ModelError(f"{folder} is incomplete: its base is no whole model", "fetch the model again")
 
 
-def _with_adapter(folder: Path, base: Path, info: CheckpointInfo) -> LlavaForConditionalGeneration:
-    llava = load_base(base, projector_pooling=info.projector_pooling)
+def adapter_weights(folder: Path, info: CheckpointInfo) -> dict[str, torch.Tensor]:
+    """Adapters and projector, float32, by the names that they have in a model that ``add_lora`` changed.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
     try:
         stored = read_weights(folder / ADAPTER)
     except (OSError, SafetensorError) as error:
         reason = one_line_reason(error)
         raise ModelError(f"{folder / ADAPTER} cannot be read: {reason}", "fetch the model again") from error
-    weights = {name: tensor.float() for name, tensor in stored.items()}
-    wrapped = None
-    if info.lora:
-        wrapped = add_lora(llava, info.lora)
-        weights = {
-            name.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default."): weight
-            for name, weight in weights.items()
-        }
+    if not info.lora:
+        return {name: tensor.float() for name, tensor in stored.items()}
+    return {
+        name.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default."): tensor.float()
+        for name, tensor in stored.items()
+    }
+
+
+def _with_adapter(folder: Path, base: Path, info: CheckpointInfo) -> LlavaForConditionalGeneration:
+    llava = load_base(base, projector_pooling=info.projector_pooling, projector_probe_units=info.projector_probe_units)
+    weights = adapter_weights(folder, info)
+    wrapped = add_lora(llava, info.lora) if info.lora else None
     complete(llava, weights, folder / ADAPTER)
     load_partial(llava, weights, str(folder / ADAPTER))
     return merge_lora(wrapped) if wrapped is not None else llava

@@ -319,6 +319,9 @@ def test_a_whole_model_whose_manifest_lies(tmp_path: Path, model: Path, pristine
         ({"answer": {"words": 1}}, "damaged"),
         ({"answer": []}, "damaged"),
         ({"projector_pooling": 2}, "whole model"),
+        ({"projector_probe_units": 3}, "fits no projector"),
+        ({"projector_pooling": 2, "projector_probe_units": -1}, "fits no projector"),
+        ({"projector_pooling": 2, "projector_probe_units": 1 << 40}, "fits no projector"),
     ):
         (target / "fakescan.json").write_text(json.dumps(manifest | change), "utf-8")
         with pytest.raises(ModelError, match=told):

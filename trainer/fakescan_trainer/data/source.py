@@ -67,7 +67,7 @@ class TrainingData:
     def _available(self, records: Sequence[Record], views: int | None = None) -> list[Record]:
         return [record for record in records if self.cache is None or self._variants(record.image, views)]
 
-    def _variants(self, image: str, views: int | None) -> list[int]:
+    def _variants(self, image: str, views: int | None = None) -> list[int]:
         """Variants of an image that the cache holds, wanted ones first; the plain one as a last resort."""
         if self.cache is None:
             return []
@@ -97,6 +97,16 @@ class TrainingData:
             row = self.cache.features(feature_key(record.image, held[int(rng.integers(len(held)))]), views)
             rows.append(self.shift.apply(record, row) if self.shift else row)
         return torch.stack(rows)
+
+    def every_variant(self, record: Record) -> list[torch.Tensor]:
+        """Cached features (V, P, C) of each variant that training draws from; as they are, without ``shift``.
+
+        Raises:
+            ValueError: there is no cache.
+        """
+        if self.cache is None:
+            raise ValueError("only cached features come in variants")
+        return [self.cache.features(feature_key(record.image, variant)) for variant in self._variants(record.image)]
 
     def _picture(self, image: str, variant: int) -> Image.Image:
         try:

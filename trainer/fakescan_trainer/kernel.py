@@ -1,0 +1,241 @@
+"""A detector with a bent boundary on the class token: kernel ridge regression, and a small network that learnt from it.
+
+On the frozen tower's features a linear probe ranks sources that it never saw clearly worse than a kernel machine: it
+cannot say "unlike anything in training". The machine needs every training image at hand, so a network of two layers,
+small enough to be part of the projector (``ClassTokenProbe``), learns its values instead: on training images, on
+mixtures of two of them, and on both with noise, where the machine is asked and no label is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+from transformers import LlavaForConditionalGeneration
+
+from fakescan.errors import DataError
+from fakescan.model.mapper import Anchors
+from fakescan.model.projector import ClassTokenProbe, PooledProjector
+from fakescan_trainer.calibrate import fit_platt
+from fakescan_trainer.data.mmfr import Record
+from fakescan_trainer.data.source import TrainingData
+from fakescan_trainer.probe import GAIN, deal
+from fakescan_trainer.words import RESERVED_UNITS
+
+STEPS = 2500
+"""Of the small network's training; more change its values by less than a hundredth of their spread."""
+BATCH = 256
+NOISE = 0.3
+"""Of the points at which the machine is asked, in deviations of a coordinate."""
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class KernelProbe:
+    """A kernel machine: sum of coefficients times exp(-gamma * squared distance to the training points).
+
+    Shapes: C channels, K principal axes, N training images.
+    """
+
+    mean: torch.Tensor
+    """(C,)"""
+    axes: torch.Tensor
+    """(C, K), scaled so that a point's mean squared norm is 1."""
+    points: torch.Tensor
+    """(N, K)"""
+    coefficients: torch.Tensor
+    """(N,)"""
+    gamma: float
+
+    def coordinates(self, features: torch.Tensor) -> torch.Tensor:
+        """(M, C) standardised to (M, K)."""
+        return (features - self.mean) @ self.axes
+
+    def at(self, coordinates: torch.Tensor) -> torch.Tensor:
+        """(M, K) to (M,): near 1 among fakes, near -1 among reals, near 0 far from all training images."""
+        return _kernel(coordinates, self.points, self.gamma) @ self.coefficients
+
+    def __call__(self, features: torch.Tensor) -> torch.Tensor:
+        """(M, C) standardised to (M,)."""
+        return self.at(self.coordinates(features))
+
+
+def _kernel(first: torch.Tensor, second: torch.Tensor, gamma: float) -> torch.Tensor:
+    squares = first.square().sum(1)[:, None] + second.square().sum(1) - 2 * first @ second.T
+    return torch.exp(-gamma * squares.clamp_min(0))
+
+
+@torch.no_grad()
+def fit_kernel(
+    features: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, penalty: float, gamma: float, components: int
+) -> KernelProbe:
+    """Weighted kernel ridge regression on +1 (fake) and -1 (real), in the leading principal axes.
+
+    Args:
+        features: (M, C), standardised.
+        labels: (M,), 1 = fake.
+        weights: (M,), summing to 1.
+        penalty: ridge, in shares of a point's kernel with itself.
+        gamma: of the Gaussian kernel, where the mean squared norm of a point is 1.
+        components: most principal axes.
+    """
+    mean = features.mean(0)
+    centred = features - mean
+    # the smaller of the two Gram matrices gives the axes of both
+    if len(centred) < centred.shape[1]:
+        sizes, left = torch.linalg.eigh(centred @ centred.T)
+        axes = centred.T @ left.flip(1)[:, :components] / sizes.flip(0)[:components].clamp_min(1e-6).sqrt()
+    else:
+        axes = torch.linalg.eigh(centred.T @ centred)[1].flip(1)[:, :components]
+    axes = axes / (centred @ axes).square().sum(1).mean().sqrt().clamp_min(1e-6)
+    points = centred @ axes
+    kernel = _kernel(points, points, gamma).double()
+    kernel.diagonal().add_(penalty / (weights.double() * len(weights)).clamp_min(1e-6))
+    coefficients = torch.linalg.solve(kernel, 2 * labels.double() - 1).float()
+    return KernelProbe(mean, axes, points, coefficients, gamma)
+
+
+def out_of_fold(
+    features: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor,
+    groups: Sequence[str],
+    penalty: float,
+    gamma: float,
+    components: int,
+) -> torch.Tensor:
+    """What machines that saw no image of a group say of its images: (M,), 0 where one would have seen one label alone.
+
+    Args:
+        features: (M, C), standardised.
+        labels: (M,), 1 = fake.
+        weights: (M,), summing to 1.
+        groups: (M,) names, such as sources; dealt out by ``probe.deal``.
+        penalty: as for ``fit_kernel``.
+        gamma: as for ``fit_kernel``.
+        components: as for ``fit_kernel``.
+    """
+    fold = deal(groups, labels, FOLDS)
+    scores = torch.zeros(len(labels))
+    for number in range(FOLDS):
+        held = fold == number
+        if bool(held.any()) and len(labels[~held].unique()) == 2:
+            seen = weights[~held] / weights[~held].sum()
+            scores[held] = fit_kernel(features[~held], labels[~held], seen, penalty, gamma, components)(features[held])
+    return scores
+
+
+def distil(teacher: KernelProbe, weights: torch.Tensor, units: int, seed: int) -> ClassTokenProbe:
+    """A network of ``units`` hidden units with the machine's values for logits.
+
+    Args:
+        teacher: the machine.
+        weights: (N,), how often each training image is drawn.
+        units: hidden units.
+        seed: of the start, the draws and the noise.
+
+    Returns:
+        The network, for standardised features; it moves no visual token yet.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    points = teacher.points
+    width = points.shape[1]
+    # halfway between whitened and not: leading axes matter more, yet not by their full spread
+    scale = 0.5 * (points.std(0) + points.std())
+    pupil = ClassTokenProbe(width, units, 0)
+    with torch.no_grad():
+        for layer in (pupil.linear_1, pupil.linear_2):
+            bound = layer.in_features**-0.5
+            for parameter in (layer.weight, layer.bias):
+                parameter.uniform_(-bound, bound, generator=draw)
+    optimizer = torch.optim.AdamW(pupil.parameters(), 2e-3, weight_decay=1e-3)
+    for step in range(STEPS):
+        optimizer.param_groups[0]["lr"] = 2e-3 * (1 - step / STEPS)
+        one, other = torch.multinomial(weights, 2 * BATCH, replacement=True, generator=draw).view(2, BATCH)
+        share = 0.5 * torch.rand(BATCH, 1, generator=draw)
+        asked = points[one] * (1 - share) + points[other] * share
+        asked = asked + NOISE * scale * torch.randn(BATCH, width, generator=draw)
+        loss = functional.mse_loss(pupil.logit(asked / scale), teacher.at(asked))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    whole = ClassTokenProbe(len(teacher.mean), units, 0).requires_grad_(False)
+    # the way from features to scaled coordinates is linear, and goes into the first layer
+    with torch.no_grad():
+        whole.linear_1.weight.copy_((pupil.linear_1.weight / scale) @ teacher.axes.T)
+        whole.linear_1.bias.copy_(pupil.linear_1.bias - whole.linear_1.weight @ teacher.mean)
+    whole.linear_2.load_state_dict(pupil.linear_2.state_dict())
+    return whole
+
+
+def all_class_tokens(
+    projector: PooledProjector, data: TrainingData, records: Sequence[Record]
+) -> tuple[torch.Tensor, list[int]]:
+    """Standardised class tokens of every variant that the cache holds, averaged over views.
+
+    Args:
+        projector: with its channel statistics set.
+        data: with a cache.
+        records: the images.
+
+    Returns:
+        (M, C) on the CPU, and which of the records each of the M is.
+    """
+    rows, owners = [], []
+    for number, record in enumerate(records):
+        for features in data.every_variant(record):  # (V, P, C)
+            tokens = projector.standardised(features.to(projector.feature_mean.device))[:, 0]
+            rows.append(tokens.mean(0).cpu())
+            owners.append(number)
+    return torch.stack(rows), owners
+
+
+@torch.no_grad()
+def write_probe(llava: LlavaForConditionalGeneration, anchors: Anchors, given: ClassTokenProbe) -> None:
+    """Put a network that gives log-odds into the projector of a model, in place of the linear probe.
+
+    Its logit moves the first visual token from the embedding of "real" towards that of "fake", as far a unit as the
+    linear probe's did (``probe.start_from_probe``): a language model that reads the one reads the other.
+    """
+    projector = llava.model.multi_modal_projector
+    own: ClassTokenProbe = projector.probe
+    embeddings = llava.get_input_embeddings().weight
+    direction = functional.normalize(embeddings[anchors.fake_id] - embeddings[anchors.real_id], dim=0)
+    own.direction.copy_(GAIN * embeddings.norm(dim=1).mean() * direction)
+    own.linear_1.load_state_dict(given.linear_1.state_dict())
+    own.linear_2.load_state_dict(given.linear_2.state_dict())
+    projector.linear_1.weight[:RESERVED_UNITS] = 0
+    projector.linear_1.bias[:RESERVED_UNITS] = 0
+    projector.linear_2.weight[:, :RESERVED_UNITS] = 0
+
+
+@torch.no_grad()
+def as_log_odds(
+    probe: ClassTokenProbe, scores: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
+) -> tuple[float, float]:
+    """Scale a network's logit, in place, to log-odds that are calibrated on scores out of fold.
+
+    Args:
+        probe: as of ``distil``.
+        scores: (M,) out of fold.
+        labels: (M,), 1 = fake.
+        weights: (M,).
+
+    Returns:
+        Factor and shift: log-odds = factor * score + shift.
+
+    Raises:
+        DataError: out of fold the order is upside down, as few sources can give; there is nothing to learn to read.
+    """
+    try:
+        temperature, shift = fit_platt(scores.double().numpy(), labels.double().numpy(), weights.double().numpy())
+    except ValueError as error:
+        raise DataError(
+            f"the kernel probe ranks sources that it has not seen no better than chance: {error}",
+            "add sources of both labels, or leave the stage out",
+        ) from error
+    probe.linear_2.weight.div_(temperature)
+    probe.linear_2.bias.div_(temperature).add_(shift)
+    return 1 / temperature, shift
