@@ -33,7 +33,7 @@ Example: [bold]fakescan train own run.out=runs/mine data.root=photos[/bold]
 
 On several cards: [bold]accelerate launch --config_file FILE -m fakescan train ...[/bold], with a FILE of --launch-file.
 
-A recipe is a TOML file, or the name of one that is shipped: own, paper-v1, paper-v2, nano, smoke.
+A recipe is a TOML file, or the name of one that is shipped: own, detector, paper-v1, paper-v2, nano, smoke.
 """
 _SHOWN = ("lm_caption", "lm_full", "lm_short", "cpm_full", "cpm_short", "facl", "tau")
 
@@ -55,7 +55,7 @@ def _write_report(run: Path | None) -> None:
 
 
 def train(
-    config: Annotated[str, typer.Argument(help="Recipe: a TOML file, or own, paper-v1, paper-v2, nano, smoke.")],
+    config: Annotated[str, typer.Argument(help="Recipe: a TOML file, or own, detector, paper-v1, paper-v2, nano, smoke.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes: section.key=value, as in stages.0.steps=10.")
     ] = None,

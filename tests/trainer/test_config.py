@@ -80,7 +80,7 @@ def test_a_file_that_is_no_toml_or_not_there(write, tmp_path: Path) -> None:  # 
             load_config(path)
 
 
-@pytest.mark.parametrize("name", ["paper-v1", "paper-v2", "nano", "smoke"])
+@pytest.mark.parametrize("name", ["own", "detector", "paper-v1", "paper-v2", "nano", "smoke"])
 def test_shipped_recipes_are_sound(name: str) -> None:
     config = load_config(recipe_path(name))
     assert config.stages

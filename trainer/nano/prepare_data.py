@@ -59,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("pack", "extended", "extended-lists", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--per-source", type=int, default=80, help="images of a training source")
+    parser.add_argument("--per-source", type=int, default=400, help="images of a training source")
     parser.add_argument("--per-held-out", type=int, default=120, help="images of a source that is held out")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
