@@ -55,7 +55,9 @@ def _write_report(run: Path | None) -> None:
 
 
 def train(
-    config: Annotated[str, typer.Argument(help="Recipe: a TOML file, or own, detector, paper-v1, paper-v2, nano, smoke.")],
+    config: Annotated[
+        str, typer.Argument(help="Recipe: a TOML file, or own, detector, nano, paper-v1, paper-v2, smoke.")
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes: section.key=value, as in stages.0.steps=10.")
     ] = None,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The embedded model in one command: from the labelled images and the two base packages to the files that ship. Run
-# again after a stop, it goes on where it was. On two cores: minutes for the data, about 80 minutes for the features of
+# again after a stop, it goes on where it was. On two cores: minutes for the data, about 60 minutes for the features of
 # the frozen tower, 60 to 90 for training, 15 for the calibration of the score after text.
 #   trainer/nano/make.sh PACK MIRROR WORK OUT [section.key=value ...]
 # PACK, MIRROR, WORK  as of workspace.sh

@@ -26,5 +26,5 @@ python "$here/prepare_data.py" --pack "$pack" --extended "$work/ext" --extended-
 
 if [[ ${4:-} == --features ]]; then
   python -m fakescan_trainer.data.features "$work/base" "$work/cache-square" "$work/mmfr" \
-    forgery_reasoning_cot.json:1,2 validation.json:0 captions.json:1 --view square --pooling 7 "${@:5}"
+    forgery_reasoning_cot.json:1 validation.json:0 captions.json:1 --view square --pooling 7 "${@:5}"
 fi
