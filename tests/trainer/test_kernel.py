@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,23 @@ import numpy as np
 import pytest
 import torch
 
+from fakescan.core.answer import short_answer
+from fakescan.core.records import Label
 from fakescan.errors import DataError, ModelError
+from fakescan.model.build import load_base
 from fakescan.model.checkpoints.ours import load_checkpoint
+from fakescan.model.images import Preprocessing
 from fakescan.model.projector import ClassTokenProbe, PooledProjector
+from fakescan.model.prompt import QUESTION
 from fakescan_trainer import kernel
 from fakescan_trainer.config import StageConfig, TrainConfig
+from fakescan_trainer.data.features import extend_cache
 from fakescan_trainer.evaluate.detection import auc
 from fakescan_trainer.loading import contradictions
 from fakescan_trainer.loop import Trainer
-from fakescan_trainer.probe import fit_probe
-from tests.trainer.conftest import build
+from fakescan_trainer.probe import deal, fit_probe
+from tests.trainer.conftest import build, draw, record
+from tests.trainer.test_probe import Told
 
 FORM = (0.03, 0.8, 4)
 
@@ -70,12 +78,13 @@ def test_more_axes_than_there_are_change_nothing(count: int) -> None:
 def test_out_of_fold_scores_do_not_depend_on_the_group_s_own_labels() -> None:
     features, labels, weights = crossed()
     groups = [f"{int(label)}{number // 4 % 5}" for number, label in enumerate(labels)]
-    scores = kernel.out_of_fold(features, labels, weights, groups, *FORM)
+    folds = deal(groups, labels, 5)
+    scores = kernel.out_of_fold(features, labels, weights, folds, *FORM)
     assert order(labels, scores) > 0.98
     odd = torch.tensor([group == "03" for group in groups])
     wrong = labels.clone()
     wrong[odd] = 1.0
-    again = kernel.out_of_fold(features, wrong, weights, groups, *FORM)
+    again = kernel.out_of_fold(features, wrong, weights, folds, *FORM)
     assert float(again[odd].max()) < 0.3  # called what they look like
 
 
@@ -90,17 +99,43 @@ def test_the_small_network_has_the_machine_s_values_and_its_seed_fixes_it(monkey
     assert all(torch.equal(a, b) for a, b in zip(pupil.parameters(), again.parameters(), strict=True))
 
 
+def test_the_small_network_has_no_opinion_far_away_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels, weights = crossed()
+    machine = kernel.fit_kernel(features, labels, weights, *FORM)
+    monkeypatch.setattr(kernel, "STEPS", 1500)
+    pupil = kernel.distil(machine, weights, 64, seed=0)
+    unseen, _, _ = crossed(seed=2)
+    near = float(pupil.logit(unseen).abs().mean())
+    for factor in (3, 5):
+        assert float(pupil.logit(factor * unseen).abs().mean()) < 0.5 * near
+
+
+def test_unseen_images_do_not_hang_on_axes_of_rounding() -> None:
+    """Repeated images and fewer images than channels leave axes that hold nothing but rounding."""
+    draw = torch.Generator().manual_seed(0)
+    features = torch.randn(40, 300, generator=draw) * torch.linspace(3, 0.1, 300)
+    features = torch.cat([features, features[:20]])
+    labels, weights = (features[:, 0] > 0).float(), torch.full((60,), 1 / 60)
+    unseen = torch.randn(80, 300, generator=draw) * torch.linspace(3, 0.1, 300)
+    single = kernel.fit_kernel(features, labels, weights, 0.03, 0.4, 512)
+    double = kernel.fit_kernel(features.double(), labels, weights, 0.03, 0.4, 512)
+    exact = replace(double, coefficients=double.coefficients.double())
+    assert single.points.shape == double.points.shape
+    torch.testing.assert_close(single(unseen), exact(unseen.double()).float(), rtol=1e-2, atol=1e-3)
+
+
 def test_log_odds_are_calibrated_out_of_fold() -> None:
     """Scores that are right in three of four: log-odds of about log 3, whatever the scores' own scale."""
     scores = torch.tensor([0.02, -0.02] * 200)
     labels = torch.tensor(([1.0, 0.0] * 3 + [0.0, 1.0]) * 50)
+    factor, shift = kernel.log_odds(scores, labels, torch.ones(400))
+    assert 0.02 * factor + shift == pytest.approx(1.0986, abs=0.05)
     probe = ClassTokenProbe(1, 1, 0).requires_grad_(False)
     before = float(probe.logit(torch.ones(1, 1)))
-    factor, shift = kernel.as_log_odds(probe, scores, labels, torch.ones(400))
-    assert 0.02 * factor + shift == pytest.approx(1.0986, abs=0.05)
+    kernel.rescale(probe, factor, shift)
     assert float(probe.logit(torch.ones(1, 1))) == pytest.approx(before * factor + shift, rel=1e-4)
-    with pytest.raises(DataError, match="no better than chance"):
-        kernel.as_log_odds(probe, -scores, labels, torch.ones(400))
+    with pytest.raises(ValueError, match="larger scores do not mean fake"):
+        kernel.log_odds(-scores, labels, torch.ones(400))
 
 
 def wanted(recipe: dict[str, Any], tmp_path: Path) -> TrainConfig:
@@ -188,8 +223,6 @@ def test_a_kernel_stage_needs_units_features_and_a_penalty(recipe: dict[str, Any
 
 
 def test_a_new_probe_moves_nothing_and_a_filled_one_the_first_token_alone(tiny_base: Path) -> None:
-    from fakescan.model.build import load_base
-
     projector = load_base(tiny_base, projector_pooling=2, projector_probe_units=5).model.multi_modal_projector
     channels = projector.linear_1.in_features
     features = torch.randn(2, 1 + (projector.side // 2) ** 2, channels)
@@ -203,3 +236,61 @@ def test_a_new_probe_moves_nothing_and_a_filled_one_the_first_token_alone(tiny_b
     assert torch.equal(moved[:, 1:], torch.zeros_like(moved[:, 1:]))
     torch.testing.assert_close(moved[:, 0, 3], 2 * probe.logit(features[:, 0]), rtol=1e-4, atol=1e-5)
     assert not moved[:, 0, :3].any()
+
+
+def test_where_it_is_no_better_than_chance_the_detector_that_was_there_stays(
+    recipe: dict[str, Any], tmp_path: Path
+) -> None:
+    """Two sources a label whose colours are swapped: out of fold the order is upside down."""
+    rows = []
+    for number in range(32):
+        fake, second = number % 2 == 1, number >= 16
+        draw(tmp_path / "tree" / f"{number}.png", number, fake=fake != second)
+        answer = short_answer(Label.FAKE if fake else Label.REAL)
+        rows.append(record(f"{number}.png", QUESTION, answer, f"{'b' if second else 'a'}"))
+    (tmp_path / "tree" / "train.json").write_text(json.dumps(rows), "utf-8")
+    (tmp_path / "tree" / "real.json").write_text(json.dumps(rows[::2]), "utf-8")
+    config = wanted(recipe, tmp_path)
+    config = replace(
+        config,
+        data=replace(config.data, root=str(tmp_path / "tree"), train=("train.json",), validation=()),
+        stages=(config.stages[0], config.stages[2]),
+    )
+    said: list[str] = []
+    trainer = Trainer(config, Told(said))
+    trainer.run()
+    assert "the detector that was there stays" in said[-1]
+    projector = trainer.network.llava.model.multi_modal_projector
+    assert projector.linear_1.weight[:2].any()
+    assert not projector.probe.direction.any()
+    lone = replace(config, data=replace(config.data, train=("real.json",)), stages=config.stages[1:])
+    lone = replace(lone, model=replace(lone.model, start=str(tmp_path / "first" / "checkpoint")))
+    with pytest.raises(DataError, match="images of both labels"):
+        Trainer(replace(lone, run=replace(lone.run, out=str(tmp_path / "third")))).run()
+
+
+def test_variants_of_a_picture_share_a_fold(recipe: dict[str, Any], tmp_path: Path) -> None:
+    """One source a label, and labels that nothing tells: a picture's other variant would give its label away."""
+    rows = []
+    for number in range(60):
+        draw(tmp_path / "tree" / f"{number}.png", number, fake=False)
+        label = Label.FAKE if number % 2 else Label.REAL
+        rows.append(record(f"{number}.png", QUESTION, short_answer(label), str(label)))
+    (tmp_path / "tree" / "train.json").write_text(json.dumps(rows), "utf-8")
+    base = load_base(recipe["model"]["base"], projector_pooling=2)
+    prep = Preprocessing(base.config.vision_config.image_size, ("square",))
+    names = [(row["image"], variant) for row in rows for variant in (1, 2)]
+    list(extend_cache(tmp_path / "features", base, prep, tmp_path / "tree", names))
+    config = wanted(recipe, tmp_path)
+    data = replace(
+        config.data, root=str(tmp_path / "tree"), train=("train.json",), validation=(), fill=False, variants=(1, 2)
+    )
+    said: list[str] = []
+    trainer = Trainer(replace(config, data=data, stages=(config.stages[0], config.stages[2])), Told(said))
+    projector = trainer.network.llava.model.multi_modal_projector
+    tokens, owners = kernel.all_class_tokens(projector, trainer.data, trainer.data.labelled)
+    assert owners == [number for number in range(60) for _ in range(2)]
+    assert len(tokens) == 120
+    trainer.run()
+    figure = float(said[-1].partition("AUC of ")[2].split()[0])
+    assert figure < 0.8

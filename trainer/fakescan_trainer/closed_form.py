@@ -1,4 +1,4 @@
-"""Stages without steps: the projector starts from a regression on the words of captions, or on the label."""
+"""Stages without steps: regressions on the words of captions, or on the label, that are written into the projector."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ from fakescan_trainer.sampling import source_weights
 LEAST_AUC = 0.6
 """Of out-of-fold logits that training images are shown with. Below it the language model would learn that the probe
 is wrong, and turn it round: with few sources the order of those held out is often upside down."""
+FOLDS = 5
+"""Parts that the training sources are dealt to, out of fold."""
+LEAST_LIKENESS = 0.95
+"""Correlation of the small network's values with the kernel machine's below which whoever trains is told."""
 POOR_AUC = 0.75
 """Below it whoever trains is told."""
 
@@ -94,24 +98,34 @@ def _kernel(
 ) -> dict[str, float]:
     """Fit the kernel machine on every variant of every labelled training image, and put what learnt from it in place.
 
+    Where it ranks sources that it has not seen hardly better than chance, everything stays as it was (``remark``).
+
     Raises:
-        DataError: sources that it has not seen are ranked no better than chance.
+        DataError: there are not images of both labels.
     """
-    tokens, owners = kernel.all_class_tokens(projector, data, data.labelled)
-    records = [data.labelled[owner] for owner in owners]
-    labels = torch.tensor([float(record.label == "fake") for record in records])
-    weights = torch.from_numpy(source_weights(records)).float()
+    records = data.labelled
+    if len({record.label for record in records}) < 2:
+        raise DataError(f"stage {stage.name} wants images of both labels", "check data.train and data.features")
+    tokens, owners = kernel.all_class_tokens(projector, data, records)
+    marks = torch.tensor([float(record.label == "fake") for record in records])
+    folds = probe.deal([record.source for record in records], marks, FOLDS)[owners]
+    labels = marks[owners]
+    weights = torch.from_numpy(source_weights([records[owner] for owner in owners])).float()
     form = (stage.weight_decay, stage.gamma, stage.components)
-    scores = kernel.out_of_fold(tokens, labels, weights, [record.source for record in records], *form)
+    scores = kernel.out_of_fold(tokens, labels, weights, folds, *form)
+    figures = {"kernel_images": float(len(records)), "out_of_fold_auc": _order(labels, scores), "kernel_taken": 0.0}
+    if not figures["out_of_fold_auc"] >= LEAST_AUC:
+        return figures
+    factor, shift = kernel.log_odds(scores, labels, weights)
     teacher = kernel.fit_kernel(tokens, labels, weights, *form)
     pupil = kernel.distil(teacher, weights, config.model.projector_probe_units, config.run.seed)
-    likeness = float(torch.corrcoef(torch.stack([pupil.logit(tokens), teacher(tokens)]))[0, 1])
-    factor, shift = kernel.as_log_odds(pupil, scores, labels, weights)
+    between = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(config.run.seed))]
+    between = 0.7 * tokens + 0.3 * between  # not where it was taught
+    figures["kernel_likeness"] = float(torch.corrcoef(torch.stack([pupil.logit(between), teacher(between)]))[0, 1])
+    kernel.rescale(pupil, factor, shift)
     kernel.write_probe(network.llava, network.anchors, pupil)
-    return {
-        "kernel_images": float(len(records)), "out_of_fold_auc": _order(labels, scores), "kernel_likeness": likeness,
-        "log_odds_factor": factor, "log_odds_shift": shift,
-    }  # fmt: skip
+    data.shift = None  # it followed the linear probe, which is gone
+    return figures | {"kernel_taken": 1.0, "log_odds_factor": factor, "log_odds_shift": shift}
 
 
 def _order(labels: torch.Tensor, logits: torch.Tensor) -> float:
@@ -124,6 +138,10 @@ def remark(figures: Mapping[str, float]) -> str:
     if math.isnan(order):
         return ""
     told = f"detectors rank images of sources that they had not seen with an AUC of {order:.2f} (0.5 is chance)"
-    if order >= POOR_AUC:
-        return told
-    return f"warning: {told}: add sources of both labels that show the same things; more steps do not mend it"
+    more = "add sources of both labels that show the same things; more steps do not mend it"
+    if figures.get("kernel_taken") == 0:
+        return f"warning: kernel {told}: the detector that was there stays; {more}"
+    if figures.get("kernel_likeness", 1.0) < LEAST_LIKENESS:
+        likeness = figures["kernel_likeness"]
+        return f"warning: {told}, but the small network's values correlate with theirs by {likeness:.2f} only"
+    return told if order >= POOR_AUC else f"warning: {told}: {more}"

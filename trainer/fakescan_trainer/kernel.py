@@ -3,7 +3,7 @@
 On the frozen tower's features a linear probe ranks sources that it never saw clearly worse than a kernel machine: it
 cannot say "unlike anything in training". The machine needs every training image at hand, so a network of two layers,
 small enough to be part of the projector (``ClassTokenProbe``), learns its values instead: on training images, on
-mixtures of two of them, and on both with noise, where the machine is asked and no label is needed.
+mixtures of two of them, on both with noise, and far outside, where the machine is asked and no label is needed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ import torch
 from torch.nn import functional
 from transformers import LlavaForConditionalGeneration
 
-from fakescan.errors import DataError
 from fakescan.model.mapper import Anchors
 from fakescan.model.projector import ClassTokenProbe, PooledProjector
 from fakescan_trainer.calibrate import fit_platt
 from fakescan_trainer.data.mmfr import Record
 from fakescan_trainer.data.source import TrainingData
-from fakescan_trainer.probe import GAIN, deal
+from fakescan_trainer.probe import GAIN
 from fakescan_trainer.words import RESERVED_UNITS
 
 STEPS = 2500
@@ -29,7 +28,12 @@ STEPS = 2500
 BATCH = 256
 NOISE = 0.3
 """Of the points at which the machine is asked, in deviations of a coordinate."""
-FOLDS = 5
+FAR_SHARE = 0.25
+"""Of the points asked at, moved outwards up to ``FAR`` times: a network goes on growing where the machine has no
+opinion, unless it is told."""
+FAR = 5.0
+_LEAST_AXIS = 1e-5
+"""Of the largest: principal axes below are rounding."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,12 @@ def fit_kernel(
     mean = features.mean(0)
     centred = features - mean
     # the smaller of the two Gram matrices gives the axes of both
-    if len(centred) < centred.shape[1]:
-        sizes, left = torch.linalg.eigh(centred @ centred.T)
-        axes = centred.T @ left.flip(1)[:, :components] / sizes.flip(0)[:components].clamp_min(1e-6).sqrt()
-    else:
-        axes = torch.linalg.eigh(centred.T @ centred)[1].flip(1)[:, :components]
+    wide = len(centred) < centred.shape[1]
+    sizes, vectors = torch.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
+    kept = sizes.flip(0)[:components] > _LEAST_AXIS * sizes[-1]
+    axes = vectors.flip(1)[:, :components][:, kept]
+    if wide:
+        axes = centred.T @ axes / sizes.flip(0)[:components][kept].sqrt()
     axes = axes / (centred @ axes).square().sum(1).mean().sqrt().clamp_min(1e-6)
     points = centred @ axes
     kernel = _kernel(points, points, gamma).double()
@@ -101,27 +106,26 @@ def out_of_fold(
     features: torch.Tensor,
     labels: torch.Tensor,
     weights: torch.Tensor,
-    groups: Sequence[str],
+    fold: torch.Tensor,
     penalty: float,
     gamma: float,
     components: int,
 ) -> torch.Tensor:
-    """What machines that saw no image of a group say of its images: (M,), 0 where one would have seen one label alone.
+    """What machines that saw no image of a fold say of its images: (M,), 0 where one would have seen one label alone.
 
     Args:
         features: (M, C), standardised.
         labels: (M,), 1 = fake.
         weights: (M,), summing to 1.
-        groups: (M,) names, such as sources; dealt out by ``probe.deal``.
+        fold: (M,) numbers; whole sources, and all variants of a picture, share one (``probe.deal``).
         penalty: as for ``fit_kernel``.
         gamma: as for ``fit_kernel``.
         components: as for ``fit_kernel``.
     """
-    fold = deal(groups, labels, FOLDS)
     scores = torch.zeros(len(labels))
-    for number in range(FOLDS):
+    for number in fold.unique().tolist():
         held = fold == number
-        if bool(held.any()) and len(labels[~held].unique()) == 2:
+        if len(labels[~held].unique()) == 2:
             seen = weights[~held] / weights[~held].sum()
             scores[held] = fit_kernel(features[~held], labels[~held], seen, penalty, gamma, components)(features[held])
     return scores
@@ -157,6 +161,8 @@ def distil(teacher: KernelProbe, weights: torch.Tensor, units: int, seed: int) -
         share = 0.5 * torch.rand(BATCH, 1, generator=draw)
         asked = points[one] * (1 - share) + points[other] * share
         asked = asked + NOISE * scale * torch.randn(BATCH, width, generator=draw)
+        outwards = 1 + (FAR - 1) * torch.rand(BATCH, 1, generator=draw)
+        asked = torch.where(torch.rand(BATCH, 1, generator=draw) < FAR_SHARE, outwards * asked, asked)
         loss = functional.mse_loss(pupil.logit(asked / scale), teacher.at(asked))
         optimizer.zero_grad()
         loss.backward()
@@ -173,7 +179,7 @@ def distil(teacher: KernelProbe, weights: torch.Tensor, units: int, seed: int) -
 def all_class_tokens(
     projector: PooledProjector, data: TrainingData, records: Sequence[Record]
 ) -> tuple[torch.Tensor, list[int]]:
-    """Standardised class tokens of every variant that the cache holds, averaged over views.
+    """Standardised class tokens of every view of every variant that the cache holds: each view goes through the probe.
 
     Args:
         projector: with its channel statistics set.
@@ -186,10 +192,10 @@ def all_class_tokens(
     rows, owners = [], []
     for number, record in enumerate(records):
         for features in data.every_variant(record):  # (V, P, C)
-            tokens = projector.standardised(features.to(projector.feature_mean.device))[:, 0]
-            rows.append(tokens.mean(0).cpu())
-            owners.append(number)
-    return torch.stack(rows), owners
+            tokens = projector.standardised(features.to(projector.feature_mean.device))[:, 0].cpu()
+            rows.append(tokens)
+            owners += [number] * len(tokens)
+    return torch.cat(rows), owners
 
 
 @torch.no_grad()
@@ -211,31 +217,23 @@ def write_probe(llava: LlavaForConditionalGeneration, anchors: Anchors, given: C
     projector.linear_2.weight[:, :RESERVED_UNITS] = 0
 
 
-@torch.no_grad()
-def as_log_odds(
-    probe: ClassTokenProbe, scores: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
-) -> tuple[float, float]:
-    """Scale a network's logit, in place, to log-odds that are calibrated on scores out of fold.
+def log_odds(scores: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> tuple[float, float]:
+    """Factor and shift from scores out of fold to calibrated log-odds: factor * score + shift.
 
     Args:
-        probe: as of ``distil``.
         scores: (M,) out of fold.
         labels: (M,), 1 = fake.
         weights: (M,).
 
-    Returns:
-        Factor and shift: log-odds = factor * score + shift.
-
     Raises:
-        DataError: out of fold the order is upside down, as few sources can give; there is nothing to learn to read.
+        ValueError: larger scores do not mean fake.
     """
-    try:
-        temperature, shift = fit_platt(scores.double().numpy(), labels.double().numpy(), weights.double().numpy())
-    except ValueError as error:
-        raise DataError(
-            f"the kernel probe ranks sources that it has not seen no better than chance: {error}",
-            "add sources of both labels, or leave the stage out",
-        ) from error
-    probe.linear_2.weight.div_(temperature)
-    probe.linear_2.bias.div_(temperature).add_(shift)
+    temperature, shift = fit_platt(scores.double().numpy(), labels.double().numpy(), weights.double().numpy())
     return 1 / temperature, shift
+
+
+@torch.no_grad()
+def rescale(probe: ClassTokenProbe, factor: float, shift: float) -> None:
+    """Change what a probe says, in place: factor * logit + shift."""
+    probe.linear_2.weight.mul_(factor)
+    probe.linear_2.bias.mul_(factor).add_(shift)

@@ -156,7 +156,7 @@ def fit_standardisation(projector: PooledProjector, features: torch.Tensor, embe
     groups = (features[:, 0], features[:, 1:].flatten(0, 1))
     projector.feature_mean.copy_(torch.stack([group.mean(0) for group in groups]))
     projector.feature_std.copy_(torch.stack([group.std(0).clamp_min(1e-4) for group in groups]))
-    spread = projector(features[:64]).std()
+    spread = projector(features[:64].to(projector.feature_mean.device)).std()
     projector.linear_2.weight.mul_(embedding_std / spread)
     projector.linear_2.bias.zero_()
 
@@ -174,3 +174,5 @@ def start_from_probe(
         projector.linear_1.weight[unit] = sign * weight
         projector.linear_1.bias[unit] = sign * bias
         projector.linear_2.weight[:, unit] = sign * step * direction
+    if projector.probe is not None:  # of a checkpoint that training goes on from: its logit would be added
+        projector.probe.direction.zero_()

@@ -2,10 +2,10 @@
 
     python trainer/nano/ship.py RUN/checkpoint BASE MMFR OUT --features CACHE [CACHE...]
 
-Low-rank matrices and the projector's first layer are stored as int8 with a scale a row; its second layer, where the
-probe's few columns are much larger than the others, stays float16. The score before reasoning is calibrated on the
-held-out training sources (`validation.json`) from cached features of the plain pictures, with the adapter as it is
-stored, so with the very numbers that users load. Both scores can be calibrated anew from scans of such pictures
+Low-rank matrices and the first layers of the projector and of its probe are stored as int8 with a scale a row; their
+second layers, where few columns are much larger than the others, stay float16. The score before reasoning is calibrated
+on the held-out training sources (`validation.json`) from cached features of the plain pictures, with the adapter as it
+is stored, so with the very numbers that users load. Both scores can be calibrated anew from scans of such pictures
 (`calibrate_scores.py`). Error rates are not written here: `card.py` adds them from a scan of images of unseen sources.
 """
 

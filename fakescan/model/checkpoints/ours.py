@@ -41,7 +41,8 @@ from fakescan.model.images import Preprocessing
 from fakescan.model.prompt import PROMPT_VERSION, TEMPLATES, AnswerForm
 
 ADAPTER = "adapter.safetensors"
-FORMAT = 1
+FORMATS = (1, 2)
+"""Versions of ``fakescan.json`` that are read. 2: the projector has a probe of the class token."""
 _MOST_UNITS = 65_536
 """No probe has more hidden units; a manifest that says so would take all memory."""
 
@@ -132,7 +133,7 @@ def _info(data: Any) -> CheckpointInfo:
     """The manifest, typed; whatever is wrong with it raises one of Python's own errors."""
     if not isinstance(data, dict):
         raise TypeError("it is no JSON object")
-    if data["format"] != FORMAT:
+    if data["format"] not in FORMATS:
         raise ValueError(f"format {data['format']!r} is not known to this version of fakescan")
     if data["template"] not in TEMPLATES:
         raise ValueError(f"template {data['template']!r} is not one of {', '.join(TEMPLATES)}")
@@ -177,7 +178,8 @@ def write_info(folder: Path, info: CheckpointInfo) -> None:
     names = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in (MANIFEST, "MODEL_CARD.md"))
     prep = info.preprocessing
     data = {
-        "format": FORMAT, "name": info.name, "base": info.base, "base_name": info.base_name, "template": info.template,
+        "format": 2 if info.projector_probe_units else 1,
+        "name": info.name, "base": info.base, "base_name": info.base_name, "template": info.template,
         "preprocessing": asdict(prep),
         "projector_pooling": info.projector_pooling, "projector_probe_units": info.projector_probe_units,
         "lora": {key: value for key, value in asdict(info.lora).items() if key != "dropout"} if info.lora else None,
