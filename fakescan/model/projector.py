@@ -18,6 +18,8 @@ from transformers.models.llava.modeling_llava import LlavaMultiModalProjector
 
 POOLING_KEY = "projector_pooling"
 PROBE_KEY = "projector_probe_units"
+_UNBOUNDED = 1e4
+"""A logit that no probe comes near; infinity would not count as a weight that is a number."""
 
 
 def pooling_of(config: LlavaConfig) -> int:
@@ -41,10 +43,12 @@ def visual_tokens_of(config: LlavaConfig) -> int:
 class ClassTokenProbe(nn.Module):
     """A detector of two layers that only the class token goes through; its logit moves the first visual token.
 
-    Shapes: B pictures, C channels, D hidden size of the language model. As made, it moves nothing.
+    Shapes: B pictures, C channels, D hidden size of the language model. As made, it moves nothing. ``bounds`` are the
+    least and the largest logit: such a network grows without end where nothing like it was in training.
     """
 
     direction: torch.Tensor
+    bounds: torch.Tensor
 
     def __init__(self, channels: int, units: int, hidden_size: int) -> None:
         """Size everything."""
@@ -52,12 +56,13 @@ class ClassTokenProbe(nn.Module):
         self.linear_1 = nn.Linear(channels, units)
         self.linear_2 = nn.Linear(units, 1)
         self.register_buffer("direction", torch.zeros(hidden_size))
+        self.register_buffer("bounds", torch.tensor([-_UNBOUNDED, _UNBOUNDED]))
 
     def logit(self, class_token: torch.Tensor) -> torch.Tensor:
         """(B, C) standardised to (B,); above 0 speaks for fake."""
         hidden = nn.functional.gelu(self.linear_1(class_token))
         logit: torch.Tensor = self.linear_2(hidden)[:, 0]
-        return logit
+        return torch.maximum(torch.minimum(logit, self.bounds[1]), self.bounds[0])
 
     def forward(self, class_token: torch.Tensor) -> torch.Tensor:
         """(B, C) standardised to what is added to the first visual token, (B, D)."""

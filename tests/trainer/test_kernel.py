@@ -99,15 +99,25 @@ def test_the_small_network_has_the_machine_s_values_and_its_seed_fixes_it(monkey
     assert all(torch.equal(a, b) for a, b in zip(pupil.parameters(), again.parameters(), strict=True))
 
 
-def test_the_small_network_has_no_opinion_far_away_either(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_small_network_is_nowhere_surer_than_the_machine_on_its_own_points(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Told of points farther out it grows less, and it stops at the surest training point."""
     features, labels, weights = crossed()
     machine = kernel.fit_kernel(features, labels, weights, *FORM)
-    monkeypatch.setattr(kernel, "STEPS", 1500)
-    pupil = kernel.distil(machine, weights, 64, seed=0)
+    surest = float(machine(features).abs().max())
     unseen, _, _ = crossed(seed=2)
-    near = float(pupil.logit(unseen).abs().mean())
-    for factor in (3, 5):
-        assert float(pupil.logit(factor * unseen).abs().mean()) < 0.5 * near
+    monkeypatch.setattr(kernel, "STEPS", 1000)
+    grown = {}
+    for share in (0.0, 0.3):
+        monkeypatch.setattr(kernel, "FAR_SHARE", share)
+        pupil = kernel.distil(machine, weights, 64, seed=0)
+        assert float(pupil.logit(10 * unseen).abs().max()) == pytest.approx(surest, rel=1e-5)
+        pupil.bounds.copy_(torch.tensor([-1e4, 1e4]))
+        grown[share] = float(pupil.logit(2 * unseen).abs().mean())
+    assert grown[0.3] < 0.8 * grown[0.0]
+    kernel.rescale(pupil, 3.0, -1.0)
+    assert pupil.bounds.tolist() == [-30_001.0, 29_999.0]
 
 
 def test_unseen_images_do_not_hang_on_axes_of_rounding() -> None:

@@ -3,7 +3,7 @@
 On the frozen tower's features a linear probe ranks sources that it never saw clearly worse than a kernel machine: it
 cannot say "unlike anything in training". The machine needs every training image at hand, so a network of two layers,
 small enough to be part of the projector (``ClassTokenProbe``), learns its values instead: on training images, on
-mixtures of two of them, on both with noise, and far outside, where the machine is asked and no label is needed.
+mixtures of two of them, on both with noise, and farther out, where the machine is asked and no label is needed.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ STEPS = 2500
 BATCH = 256
 NOISE = 0.3
 """Of the points at which the machine is asked, in deviations of a coordinate."""
-FAR_SHARE = 0.25
-"""Of the points asked at, moved outwards up to ``FAR`` times: a network goes on growing where the machine has no
-opinion, unless it is told."""
-FAR = 5.0
+FAR_SHARE = 0.1
+"""Of the points asked at, moved outwards up to ``FAR`` times: a network goes on growing where the machine has less and
+less of an opinion, unless it is told. Farther than real pictures are, it costs too much of its likeness near by."""
+FAR = 2.0
 _LEAST_AXIS = 1e-5
 """Of the largest: principal axes below are rounding."""
 
@@ -141,7 +141,8 @@ def distil(teacher: KernelProbe, weights: torch.Tensor, units: int, seed: int) -
         seed: of the start, the draws and the noise.
 
     Returns:
-        The network, for standardised features; it moves no visual token yet.
+        The network, for standardised features; it moves no visual token yet, and is nowhere surer than the machine is
+        on its own points.
     """
     draw = torch.Generator().manual_seed(seed)
     points = teacher.points
@@ -173,6 +174,8 @@ def distil(teacher: KernelProbe, weights: torch.Tensor, units: int, seed: int) -
         whole.linear_1.weight.copy_((pupil.linear_1.weight / scale) @ teacher.axes.T)
         whole.linear_1.bias.copy_(pupil.linear_1.bias - whole.linear_1.weight @ teacher.mean)
     whole.linear_2.load_state_dict(pupil.linear_2.state_dict())
+    surest = float(teacher.at(points).abs().max())
+    whole.bounds.copy_(torch.tensor([-surest, surest]))
     return whole
 
 
@@ -212,6 +215,7 @@ def write_probe(llava: LlavaForConditionalGeneration, anchors: Anchors, given: C
     own.direction.copy_(GAIN * embeddings.norm(dim=1).mean() * direction)
     own.linear_1.load_state_dict(given.linear_1.state_dict())
     own.linear_2.load_state_dict(given.linear_2.state_dict())
+    own.bounds.copy_(given.bounds)
     projector.linear_1.weight[:RESERVED_UNITS] = 0
     projector.linear_1.bias[:RESERVED_UNITS] = 0
     projector.linear_2.weight[:, :RESERVED_UNITS] = 0
@@ -237,3 +241,4 @@ def rescale(probe: ClassTokenProbe, factor: float, shift: float) -> None:
     """Change what a probe says, in place: factor * logit + shift."""
     probe.linear_2.weight.mul_(factor)
     probe.linear_2.bias.mul_(factor).add_(shift)
+    probe.bounds.mul_(factor).add_(shift)

@@ -228,7 +228,7 @@ def adapter_tensors(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor
         if "lora_" in name:
             tensors[name.replace(".default.", ".")] = tensor.detach().half().contiguous()
         elif "multi_modal_projector" in name:
-            exact = name.endswith(("feature_mean", "feature_std", "probe.direction"))
+            exact = name.endswith(("feature_mean", "feature_std", "probe.direction", "probe.bounds"))
             tensors[name] = (tensor.detach().float() if exact else tensor.detach().half()).contiguous()
     return tensors
 
