@@ -113,7 +113,7 @@ def train(
     from fakescan_trainer.memory import estimate
     from fakescan_trainer.places import is_first_process
 
-    materials = gather(recipe, fill=not dry_run)
+    materials = gather(recipe, fill=not dry_run, resume=resume and not dry_run)
     needed = estimate(recipe, materials)
     if dry_run:
         from fakescan_trainer.dry_run import describe_samples

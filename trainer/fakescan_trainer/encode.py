@@ -15,6 +15,7 @@ from fakescan.core.records import Label, Stage
 from fakescan.model.prompt import (
     CAPTION_QUESTION,
     QUESTION,
+    AnswerForm,
     ChatTemplate,
     PromptIds,
     Tokenizer,
@@ -62,6 +63,7 @@ class RowEncoder:
         leak: bool,
         max_text_tokens: int,
         chain: bool = True,
+        answer: AnswerForm | None = None,
     ) -> None:
         """Tokenise the constant pieces once.
 
@@ -74,9 +76,10 @@ class RowEncoder:
             leak: keep the sentence in REASONING that names the side.
             max_text_tokens: longest caption + reasoning.
             chain: four stages; False: the interpretation alone.
+            answer: how answers are written; the paper's form when None.
         """
         self.tokenizer = tokenizer
-        self.prompt: PromptIds = build_prompt(tokenizer, template, image_id, visual_tokens)
+        self.prompt: PromptIds = build_prompt(tokenizer, template, image_id, visual_tokens, form=answer)
         shown = visual_tokens if caption_visual_tokens is None else caption_visual_tokens
         self.caption_prompt = build_prompt(tokenizer, template, image_id, shown, CAPTION_QUESTION)
         self.template = template

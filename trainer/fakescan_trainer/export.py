@@ -16,10 +16,12 @@ from fakescan.model.build import LoraSettings
 from fakescan.model.checkpoints.merging import merge_model
 from fakescan.model.checkpoints.ours import CheckpointInfo, read_info, save_adapter, write_info
 from fakescan.model.images import Preprocessing
+from fakescan.model.prompt import AnswerForm
 from fakescan.version import __version__
 from fakescan_trainer.card import card_text, write_card
 from fakescan_trainer.config import ModelConfig, TrainConfig
 from fakescan_trainer.facts import FACTS
+from fakescan_trainer.start import Start
 
 
 def export_checkpoint(
@@ -28,6 +30,7 @@ def export_checkpoint(
     model: ModelConfig,
     prep: Preprocessing,
     calibration: Mapping[ScoreKind, Calibration] | None = None,
+    start: Start | None = None,
 ) -> Path:
     """Write adapters, projector and manifest.
 
@@ -37,6 +40,7 @@ def export_checkpoint(
         model: the recipe's model section.
         prep: views and normalisation.
         calibration: by score; None for a model that gives scores only.
+        start: what training went on from: the form of its answers and the score that decides stay.
 
     Returns:
         The folder.
@@ -55,6 +59,8 @@ def export_checkpoint(
         tau=math.exp(float(state["mapper.log_tau"])),
         tool_version=__version__,
         calibration=calibration or {},
+        decides=start.decides if start else ScoreKind.BEFORE,
+        answer=start.answer if start else AnswerForm(),
     )
     write_info(folder, info)
     return folder

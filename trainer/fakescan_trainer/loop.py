@@ -47,7 +47,7 @@ from fakescan_trainer.qlora import quantise_language
 from fakescan_trainer.record import MetricsFile
 from fakescan_trainer.sampling import samplers_of, source_weights
 from fakescan_trainer.schedule import cosine_with_warmup, steps_of
-from fakescan_trainer.start import start_from
+from fakescan_trainer.start import keep_start, start_from
 from fakescan_trainer.state import (
     Position,
     load_position,
@@ -83,7 +83,8 @@ class Trainer:
         Args:
             config: the recipe.
             watch: told what happens.
-            materials: what ``gather`` read of the recipe, where that was done before.
+            materials: what ``gather`` read of the recipe, where that was done before; with its ``resume``, weights of
+                ``model.start`` are not loaded.
 
         Raises:
             DataError: the data is missing or malformed.
@@ -97,6 +98,7 @@ class Trainer:
         self.out = Path(config.run.out)
         self.accelerator = make_accelerator(config)
         materials = materials or gather(config)
+        self.start = materials.start
         self.tokenizer, self.prep, self.data = materials.tokenizer, materials.prep, materials.data
         self.anchors, self.encoder = materials.anchors, materials.encoder
         if self.data.left_out:
@@ -113,8 +115,8 @@ class Trainer:
         self.network = ForensicNetwork(llava, config, self.anchors).to(self.accelerator.device)
         self.wrapped: Any = None
         self._standardise()
-        if config.model.start:
-            start_from(Path(config.model.start), self.network)
+        if self.start and self.start.info:
+            start_from(Path(config.model.start), self.start.info, self.network)
         self.position = Position()
         self.losses: list[float] = []
         self.unseen = OutOfFold(config.loss.soft_targets, self.out)
@@ -152,6 +154,8 @@ class Trainer:
             self.unseen.load()
             self.data.shift = self.unseen.shift
         self._note_config(resume=resume)
+        if self.start and not resume and self.accelerator.is_main_process:
+            keep_start(self.out, self.start)
         if self.accelerator.process_index:
             torch.manual_seed(self.config.run.seed + self.accelerator.process_index)  # dropout of its own
         metrics_file = MetricsFile(
@@ -348,7 +352,7 @@ class Trainer:
         """Write a checkpoint that ``fakescan scan --model`` takes."""
         state = whole_state(self.accelerator, self.network, self.wrapped)
         if self.accelerator.is_main_process:
-            export_checkpoint(folder, state, self.config.model, self.prep, calibration)
+            export_checkpoint(folder, state, self.config.model, self.prep, calibration, self.start)
         self.accelerator.wait_for_everyone()
         return folder
 
@@ -361,4 +365,4 @@ def train(config: TrainConfig, *, resume: bool = False, watch: TrainObserver = S
         DataError: the data is missing or malformed.
         ModelError: the base does not fit, or training diverged.
     """
-    return Trainer(config, watch).run(resume=resume)
+    return Trainer(config, watch, gather(config, resume=resume)).run(resume=resume)

@@ -20,6 +20,7 @@ from fakescan_trainer.data.mmfr import read_records
 from fakescan_trainer.data.source import TrainingData
 from fakescan_trainer.encode import RowEncoder
 from fakescan_trainer.places import is_first_process
+from fakescan_trainer.start import Start, read_start, recall_start
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,22 @@ class Materials:
     """What marks the classification index."""
     encoder: RowEncoder
     """From records to token ids."""
+    start: Start | None = None
+    """The checkpoint that training goes on from."""
 
 
-def gather(config: TrainConfig, *, fill: bool = True) -> Materials:
+def gather(config: TrainConfig, *, fill: bool = True, resume: bool = False) -> Materials:
     """Read and check all that a recipe names, but no weights unless features are to be made.
 
     Args:
         config: the recipe.
         fill: whether ``data.fill`` counts.
+        resume: whether a run is gone on with, which needs the checkpoint that it began from no longer.
 
     Raises:
-        DataError: the data is missing or malformed.
-        ModelError: there is no base, it has no tokenizer or no config, or they do not fit the prompt.
+        DataError: the data is missing or malformed, or the run to go on with is.
+        ModelError: there is no base, it has no tokenizer or no config, they do not fit the prompt, or the checkpoint of
+            ``model.start`` does not fit them.
     """
     if not Path(config.model.base).is_dir():
         raise ModelError(
@@ -67,6 +72,9 @@ def gather(config: TrainConfig, *, fill: bool = True) -> Materials:
         prep = Preprocessing(vision.image_size, config.model.views)
     except ValueError as error:
         raise ModelError(f"the base does not fit the recipe: {error}", "change model.views") from error
+    start = None
+    if config.model.start:
+        start = recall_start(Path(config.run.out)) if resume else read_start(config, prep)
     if config.data.fill and fill and is_first_process():
         _fill(config, prep)
     anchors = derive_anchors(tokenizer)
@@ -75,11 +83,12 @@ def gather(config: TrainConfig, *, fill: bool = True) -> Materials:
         visual_tokens_of(llava) * len(config.model.views),
         caption_visual_tokens=visual_tokens_of(llava) * (config.data.caption_views or len(config.model.views)),
         leak=config.data.leak, max_text_tokens=config.data.max_text_tokens, chain=config.data.chain,
+        answer=start.answer if start else None,
     )  # fmt: skip
     data = config.data
     if data.fill and not fill and not Path(data.features[0]).is_dir():
         data = replace(data, features=())  # what is only looked at needs none
-    return Materials(llava, tokenizer, prep, TrainingData(data, prep), anchors, encoder)
+    return Materials(llava, tokenizer, prep, TrainingData(data, prep), anchors, encoder, start)
 
 
 def _fill(config: TrainConfig, prep: Preprocessing) -> None:

@@ -19,6 +19,24 @@ from fakescan_trainer.encode import IGNORED, Batch
 from fakescan_trainer.facl import ForgeryAlignedContrast, mean_pooled
 from fakescan_trainer.losses import cpm_bce_loss, lm_loss, predicted_index_loss
 
+PROBE = "multi_modal_projector.probe."
+"""In the names of a probe's parameters."""
+
+
+def module_of(name: str) -> str:
+    """What a parameter of the network belongs to: projector, language, vision or probe; empty for all others.
+
+    Args:
+        name: of the parameter.
+    """
+    if PROBE in name:
+        return "probe"
+    if "multi_modal_projector" in name:
+        return "projector"
+    if "lora_" in name:
+        return "vision" if "vision_tower" in name else "language"
+    return ""
+
 
 @dataclass(frozen=True, slots=True)
 class Losses:
@@ -142,16 +160,17 @@ class ForensicNetwork(nn.Module):
     def parts(self, names: tuple[str, ...]) -> dict[str, list[nn.Parameter]]:
         """Parameters by group for the modules that shall be updated; all others are frozen.
 
+        The projector's probe of the class token is never among them: a kernel stage fills it, and steps on images that
+        it tells apart already would write over what it says of others.
+
         Args:
             names: of projector, language, vision.
         """
         groups: dict[str, list[nn.Parameter]] = {"projector": [], "adapters": [], "scalars": []}
         for name, parameter in self.named_parameters():
-            wanted = False
-            if "multi_modal_projector" in name:
-                wanted, group = "projector" in names, "projector"
-            elif "lora_" in name:
-                wanted, group = ("vision" if "vision_tower" in name else "language") in names, "adapters"
+            wanted, module = False, module_of(name)
+            if module:
+                wanted, group = module in names, "projector" if module == "projector" else "adapters"
             elif name in ("mapper.log_tau", "contrast.log_temperature"):
                 wanted, group = name != "mapper.log_tau" or self.config.mapper.trainable, "scalars"
             parameter.requires_grad_(wanted)

@@ -1,0 +1,195 @@
+"""Training that goes on from a checkpoint: what must fit, what is kept, and what is told of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from fakescan.core.records import ScoreKind
+from fakescan.errors import DataError, ModelError
+from fakescan.model.checkpoints.merging import merge_model
+from fakescan.model.checkpoints.ours import ADAPTER, read_info, write_info
+from fakescan.model.prompt import AnswerForm
+from fakescan_trainer import kernel
+from fakescan_trainer.config import StageConfig, TrainConfig
+from fakescan_trainer.loop import Trainer, train
+from fakescan_trainer.materials import gather
+from tests.tiny import make_base
+from tests.trainer.conftest import build
+
+KERNEL = StageConfig("kernel", "kernel", weight_decay=0.03)
+CARD = {"Trained on": "9 drawings"}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "STEPS", 20)
+
+
+@pytest.fixture
+def config(recipe: dict[str, Any], tmp_path: Path) -> TrainConfig:
+    """A recipe that fits a kernel on what ``start`` holds."""
+    plain = build(recipe)
+    return replace(
+        plain,
+        model=replace(plain.model, start=str(tmp_path / "start"), projector_probe_units=8),
+        data=replace(plain.data, captions=(), features=(str(tmp_path / "features"),), fill=True),
+        stages=(KERNEL,),
+    )
+
+
+def export(config: TrainConfig, folder: Path, **changes: Any) -> Path:
+    """A checkpoint as a run of the recipe leaves it, with other facts in its manifest."""
+    fresh = replace(
+        config, model=replace(config.model, start="", **changes), data=replace(config.data, features=(), fill=False)
+    )
+    Trainer(fresh).export(folder)
+    write_info(folder, replace(read_info(folder), card=CARD))
+    return folder
+
+
+@pytest.fixture
+def start(config: TrainConfig, tmp_path: Path) -> Path:
+    return export(config, tmp_path / "start", projector_probe_units=0)
+
+
+def test_what_differs_is_told_before_features_are_made(config: TrainConfig, start: Path, tmp_path: Path) -> None:
+    def but(**model: Any) -> TrainConfig:
+        return replace(config, model=replace(config.model, **model))
+
+    lora = config.model.lora
+    for other, told in (
+        (but(template="vicuna_v1"), 'model.template="chatml", the recipe "vicuna_v1"'),
+        (but(views=("pad",)), r'model.views=\["square"\], the recipe \["pad"\]'),
+        (but(projector_pooling=4), "model.projector_pooling=2, the recipe 4"),
+        (but(lora=replace(lora, vision_blocks=(1,))), r"model.lora.vision_blocks=\[\], the recipe \[1\]"),
+        (but(lora=replace(lora, rank=8)), "rank 4 and alpha 8, the recipe says 8 and 8"),
+    ):
+        for fill in (True, False):
+            with pytest.raises(ModelError, match=told):
+                gather(other, fill=fill)
+    assert not (tmp_path / "features").exists()
+    fitting = gather(config, fill=False).start
+    assert fitting is not None
+    assert fitting.card == CARD
+
+
+def test_another_preparation_of_pictures_is_told(config: TrainConfig, start: Path) -> None:
+    info = read_info(start)
+    write_info(start, replace(info, preprocessing=replace(info.preprocessing, mean=(0.5, 0.5, 0.5))))
+    with pytest.raises(ModelError, match="with mean"):
+        gather(config, fill=False)
+
+
+def test_another_base_is_told_wherever_the_start_has_its_own(
+    config: TrainConfig, start: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    other = make_base(tmp_path / "other", seed=5)
+    moved = replace(config, model=replace(config.model, base=str(other)))
+    with pytest.raises(ModelError, match=r"the base of .* is another"):
+        gather(moved, fill=False)
+    copied = Path(shutil.copytree(tiny_base, tmp_path / "copy"))
+    assert gather(replace(config, model=replace(config.model, base=str(copied))), fill=False).start
+    shutil.copytree(tiny_base, start / "base")
+    write_info(start, replace(read_info(start), base="base"))
+    assert gather(config, fill=False).start
+    with pytest.raises(ModelError, match=r"the base of .* is another"):
+        gather(moved, fill=False)
+    shutil.rmtree(start / "base")
+    write_info(start, replace(read_info(start), base="base"))
+    with pytest.raises(ModelError, match="is not there"):
+        gather(config, fill=False)
+
+
+def test_the_probe_s_units_must_be_the_start_s_or_be_filled(config: TrainConfig, start: Path, tmp_path: Path) -> None:
+    steps = (StageConfig("on", "joint", steps=1, full=0, short=2),)
+    with pytest.raises(ModelError, match=r"has no probe.*=8") as unfilled:
+        gather(replace(config, stages=steps), fill=False)
+    assert "projector_probe_units=0" in unfilled.value.hint
+    filled = export(config, tmp_path / "filled", projector_probe_units=5)
+    on = replace(config.model, start=str(filled))
+    for units in (0, 8):
+        with pytest.raises(ModelError, match="a probe of 5 units") as other:
+            gather(replace(config, model=replace(on, projector_probe_units=units)), fill=False)
+        assert other.value.hint == "set model.projector_probe_units=5"
+    same = replace(config, model=replace(on, projector_probe_units=5), stages=steps)
+    network = Trainer(same).network
+    held = network.llava.model.multi_modal_projector.probe.linear_1.weight
+    stored = load_file(filled / ADAPTER)["model.multi_modal_projector.probe.linear_1.weight"]
+    torch.testing.assert_close(held, stored.float())
+
+
+def test_a_merged_checkpoint_is_told_to_be_one(config: TrainConfig, start: Path, tmp_path: Path) -> None:
+    merge_model(start, tmp_path / "merged")
+    merged = replace(config.model, start=str(tmp_path / "merged"))
+    with pytest.raises(ModelError, match="holds no adapters to go on from: it was merged"):
+        gather(replace(config, model=merged), fill=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("model.multi_modal_projector.linear_2.bias", None, "linear_2.bias is missing"),
+        ("self_attn.q_proj.lora_B", None, "lora_B.default.weight is missing"),
+        ("model.multi_modal_projector.linear_2.bias", lambda t: t * float("nan"), "what is no number"),
+    ],
+)
+def test_a_start_that_lacks_a_weight_is_refused(
+    config: TrainConfig, start: Path, name: str, change: Callable[[torch.Tensor], torch.Tensor] | None, told: str
+) -> None:
+    weights = load_file(start / ADAPTER)
+    key = next(key for key in weights if name in key)
+    weight = weights.pop(key)
+    if change:
+        weights[key] = change(weight)
+    save_file(weights, start / ADAPTER)
+    write_info(start, read_info(start))
+    with pytest.raises(ModelError, match=told):
+        Trainer(config)
+
+
+def test_a_probe_with_a_hole_is_refused(config: TrainConfig, tmp_path: Path) -> None:
+    folder = export(config, tmp_path / "start")
+    weights = load_file(folder / ADAPTER)
+    del weights["model.multi_modal_projector.probe.direction"]
+    save_file(weights, folder / ADAPTER)
+    write_info(folder, read_info(folder))
+    with pytest.raises(ModelError, match=r"probe\.direction is missing"):
+        Trainer(config)
+
+
+def test_the_form_of_its_answers_and_the_score_that_decides_stay(
+    config: TrainConfig, start: Path, tmp_path: Path
+) -> None:
+    form = AnswerForm("short", " ")
+    write_info(start, replace(read_info(start), answer=form, decides=ScoreKind.AFTER))
+    materials = gather(config)
+    usual = replace(materials.data.full[0], reasoning="Much red.")
+    text = materials.tokenizer.decode(materials.encoder.full(usual, steered=False).ids)
+    assert form.conclusion_start in text
+    train(config)
+    for name in ("checkpoint", "best"):
+        exported = read_info(tmp_path / "run" / name)
+        assert (exported.answer, exported.decides) == (form, ScoreKind.AFTER)
+
+
+def test_a_run_is_gone_on_with_where_its_start_is_gone(config: TrainConfig, start: Path, tmp_path: Path) -> None:
+    write_info(start, replace(read_info(start), answer=AnswerForm("short", " ")))
+    two = replace(config, stages=(KERNEL, StageConfig("on", "joint", steps=1, full=0, short=2)))
+    digest = read_info(start).weights_sha256
+    train(config)
+    shutil.rmtree(start)
+    train(two, resume=True)
+    assert read_info(tmp_path / "run" / "checkpoint").answer == AnswerForm("short", " ")
+    assert json.loads((tmp_path / "run" / "start.json").read_text("utf-8"))["weights_sha256"] == digest
+    (tmp_path / "run" / "start.json").write_text("{", "utf-8")
+    with pytest.raises(DataError, match=r"start\.json cannot be read"):
+        train(two, resume=True)
