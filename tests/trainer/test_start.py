@@ -19,7 +19,9 @@ from fakescan.model.checkpoints.merging import merge_model
 from fakescan.model.checkpoints.ours import ADAPTER, read_info, write_info
 from fakescan.model.prompt import AnswerForm
 from fakescan_trainer import kernel
+from fakescan_trainer.ablations import ABLATIONS, ablated
 from fakescan_trainer.config import StageConfig, TrainConfig
+from fakescan_trainer.loading import contradictions
 from fakescan_trainer.loop import Trainer, train
 from fakescan_trainer.materials import gather
 from tests.tiny import make_base
@@ -193,3 +195,31 @@ def test_a_run_is_gone_on_with_where_its_start_is_gone(config: TrainConfig, star
     (tmp_path / "run" / "start.json").write_text("{", "utf-8")
     with pytest.raises(DataError, match=r"start\.json cannot be read"):
         train(two, resume=True)
+
+
+def test_a_kernel_stage_comes_after_a_probe_or_a_start_and_after_all_that_follows_the_probe(
+    config: TrainConfig,
+) -> None:
+    probe, joint = StageConfig("probe", "probe"), StageConfig("joint", "joint", full=0, short=2)
+    assert contradictions(config) == []
+    alone = replace(config, model=replace(config.model, start=""))
+    assert any("needs a probe stage before it, or model.start" in fault for fault in contradictions(alone))
+    assert contradictions(replace(alone, stages=(probe, KERNEL))) == []
+    shown = replace(alone, data=replace(alone.data, out_of_fold=True))
+    assert contradictions(replace(shown, stages=(probe, joint, KERNEL))) == []
+    assert contradictions(replace(alone, stages=(probe, KERNEL, joint))) == []
+    for after in (joint, replace(joint, read=0.5)):
+        faults = contradictions(replace(shown, stages=(probe, KERNEL, after)))
+        assert any("put kernel after such stages" in fault for fault in faults)
+
+
+def test_ablations_leave_the_kernel_stage_out(config: TrainConfig) -> None:
+    joint = StageConfig("joint", "joint", full=1)
+    whole = replace(config, stages=(StageConfig("probe", "probe"), joint, KERNEL))
+    fresh = replace(whole, model=replace(whole.model, start=""))
+    for name in ABLATIONS:
+        assert all(stage.task != "kernel" for stage in ablated(fresh, name).stages)
+        assert ablated(fresh, name).model.projector_probe_units == 0
+        assert ablated(whole, name).model.projector_probe_units == 8
+    bare = replace(fresh, stages=fresh.stages[:2])
+    assert ablated(bare, "no-leak").stages == bare.stages

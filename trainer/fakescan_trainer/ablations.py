@@ -1,4 +1,8 @@
-"""The paper's ablations (Tables 4, 5 and 6) as changes of any recipe: what is left out, everything else the same."""
+"""The paper's ablations (Tables 4, 5 and 6) as changes of any recipe: what is left out, everything else the same.
+
+But for a kernel stage, which all of them leave out: a detector that is fitted at the end, the same in every row, would
+hide what the losses do to the score.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +55,15 @@ paper: leak, no-leak, the sentence in REASONING that decides before the conclusi
 the recipe itself and, in Table 4, its base, which is not trained."""
 
 
+def _without_kernel(config: TrainConfig) -> TrainConfig:
+    stages = tuple(stage for stage in config.stages if stage.task != "kernel")
+    if len(stages) == len(config.stages) or config.model.start:  # a start's projector has the probe that it has
+        return replace(config, stages=stages)
+    return replace(config, stages=stages, model=replace(config.model, projector_probe_units=0))
+
+
 def ablated(config: TrainConfig, name: str) -> TrainConfig:
-    """A recipe with something left out, and a run's folder of its own: the recipe's, a hyphen, the name.
+    """A recipe with something and the kernel stage left out, in a folder of its own: the recipe's, a hyphen, the name.
 
     Args:
         config: the whole recipe.
@@ -67,5 +78,5 @@ def ablated(config: TrainConfig, name: str) -> TrainConfig:
             [f"--ablation: {name!r} is unknown"],
             f"did you mean {near[0]}?" if near else f"there are: {', '.join(ABLATIONS)}",
         )
-    changed = ABLATIONS[name](config)
+    changed = ABLATIONS[name](_without_kernel(config))
     return replace(changed, run=replace(changed.run, out=f"{changed.run.out}-{name}"))

@@ -158,7 +158,7 @@ def contradictions(config: TrainConfig) -> list[str]:
     if not 0 <= config.data.steer <= 1:
         faults.append("data.steer: must be in [0, 1]")
     faults += _out_of_range(config)
-    probed = False
+    probed = kerneled = False
     for number, stage in enumerate(config.stages):
         where = f"stages[{number}] ({stage.name})"
         if stage.task == "joint" and not stage.full and not stage.short:
@@ -171,6 +171,12 @@ def contradictions(config: TrainConfig) -> list[str]:
             faults.append(f"{where}: {stage.task} needs a weight_decay above 0, the penalty of its regression")
         if stage.task == "kernel" and not config.model.projector_probe_units:
             faults.append(f"{where}: kernel needs model.projector_probe_units above 0, where its detector goes")
+        if stage.task == "kernel" and not (probed or config.model.start):
+            faults.append(f"{where}: kernel needs a probe stage before it, or model.start: a model that reads a logit")
+        if kerneled and (stage.read or (stage.task == "joint" and config.data.out_of_fold)):
+            faults.append(
+                f"{where}: read and data.out_of_fold follow the probe stage's detector: put kernel after such stages"
+            )
         if stage.gamma <= 0 or stage.components < 1:
             faults.append(f"{where}: gamma must be above 0, components at least 1")
         if stage.accumulate < 1 or stage.steps < 0 or stage.epochs <= 0:
@@ -180,6 +186,7 @@ def contradictions(config: TrainConfig) -> list[str]:
         if stage.lr <= 0 or min(stage.lr_projector, stage.lr_scalars, stage.weight_decay) < 0:
             faults.append(f"{where}: lr must be above 0, lr_projector, lr_scalars and weight_decay at least 0")
         probed |= stage.task == "probe"
+        kerneled |= stage.task == "kernel"
         if not 0 <= stage.read <= 1:
             faults.append(f"{where}: read is a share of the short rows, from 0 to 1")
         if stage.read and not (probed and config.data.out_of_fold):
