@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +19,10 @@ from fakescan.errors import DataError, ModelError
 from fakescan.model.checkpoints.merging import merge_model
 from fakescan.model.checkpoints.ours import ADAPTER, read_info, write_info
 from fakescan.model.prompt import AnswerForm
-from fakescan_trainer import kernel
+from fakescan_trainer import kernel, memory
 from fakescan_trainer.ablations import ABLATIONS, ablated
 from fakescan_trainer.config import StageConfig, TrainConfig
+from fakescan_trainer.dry_run import describe_samples
 from fakescan_trainer.loading import contradictions
 from fakescan_trainer.loop import Trainer, train
 from fakescan_trainer.materials import gather
@@ -223,3 +225,54 @@ def test_ablations_leave_the_kernel_stage_out(config: TrainConfig) -> None:
         assert ablated(whole, name).model.projector_probe_units == 8
     bare = replace(fresh, stages=fresh.stages[:2])
     assert ablated(bare, "no-leak").stages == bare.stages
+
+
+def test_steps_leave_the_probe_alone_and_the_estimate_knows(config: TrainConfig) -> None:
+    fresh = replace(
+        config,
+        model=replace(config.model, start="", train=("projector", "language")),
+        data=replace(config.data, features=(), fill=False),
+        stages=(StageConfig("joint", "joint", steps=1, full=0, short=2),),
+    )
+    bare = replace(fresh, model=replace(fresh.model, projector_probe_units=0))
+    network = Trainer(fresh).network
+    network.parts(("projector",))
+    assert {n.split("multi_modal_projector.")[-1] for n, p in network.named_parameters() if p.requires_grad} == {
+        "linear_1.weight", "linear_1.bias", "linear_2.weight", "linear_2.bias",
+        "mapper.log_tau", "contrast.log_temperature",
+    }  # fmt: skip
+    with_probe, without = (memory.estimate(each, gather(each)) for each in (fresh, bare))
+    assert with_probe.trained == without.trained
+    assert with_probe.activations == without.activations
+    probe = sum(value.numel() for value in network.llava.model.multi_modal_projector.probe.state_dict().values())
+    assert with_probe.weights - without.weights == 4 * probe
+
+
+def test_a_kernel_stage_is_in_the_estimate(config: TrainConfig, start: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = replace(
+        config, data=replace(config.data, features=(), fill=False, variants=(0, 1)),
+        model=replace(config.model, views=("square",)),
+    )  # fmt: skip
+    found = memory.estimate(two, gather(two))
+    rows, channels = 2 * 16, 2 * 32
+    assert found.kernel == 16 * rows**2 + 12 * rows * channels
+    assert found.total == found.program + found.weights + found.kernel
+    assert "kernel stage" in found.sentence()
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1))
+    assert "data.variants" in found.warning()
+    steps = replace(two, stages=(StageConfig("joint", "joint", steps=1, full=0, short=2), KERNEL))
+    both = memory.estimate(steps, gather(steps))
+    assert both.total == both.program + both.weights + both.steps
+    assert "activations" in both.sentence()
+
+
+def test_a_dry_run_says_what_is_fitted_and_shows_no_row_that_nothing_is_trained_on(
+    config: TrainConfig, start: Path
+) -> None:
+    told = "\n".join(describe_samples(config, gather(config, fill=False)))
+    assert f"goes on from tiny in {start}" in told
+    assert "fitted on 16 labelled images (8 AI-generated) of 4 sources, 16 class tokens" in told
+    assert "short" not in told
+    steps = replace(config, stages=(KERNEL, StageConfig("on", "joint", steps=1, full=0, short=2)))
+    assert "== short" in "\n".join(describe_samples(steps, gather(steps, fill=False)))

@@ -138,10 +138,14 @@ def _of_head(config: TrainConfig, batch: MicroBatch) -> float:
 def _of_projector(
     config: TrainConfig, modules: Sequence[str], model: LlavaForConditionalGeneration, rows: int
 ) -> float:
-    """What goes into its linear layers and comes out, but for the last one; of v2's fusion the larger part."""
+    """What goes into its linear layers and comes out, but for the last one; of v2's fusion the larger part.
+
+    The probe of the class token is left out: no gradient goes into it.
+    """
     if "projector" not in modules:
         return 0.0
-    linears = [module for module in model.model.multi_modal_projector.modules() if isinstance(module, nn.Linear)]
+    named = model.model.multi_modal_projector.named_modules()
+    linears = [module for name, module in named if isinstance(module, nn.Linear) and not name.startswith("probe.")]
     token = sum(linear.in_features + linear.out_features for linear in linears) - linears[-1].out_features
     return float(rows * len(config.model.views) * visual_tokens_of(model.config) * token)
 

@@ -12,6 +12,8 @@ Task = Literal["words", "probe", "kernel", "caption", "joint"]
 CLOSED_FORM: tuple[Task, ...] = ("words", "probe", "kernel")
 """Tasks of a stage without steps."""
 Trainable = Literal["projector", "language", "vision"]
+Module = Literal["projector", "language", "vision", "probe"]
+"""What a run can change: ``probe`` is the class token's, which steps leave alone."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +236,16 @@ class TrainConfig:
     facl: FaclConfig = field(default_factory=FaclConfig)
     run: RunConfig = field(default_factory=RunConfig)
     stages: tuple[StageConfig, ...] = ()
+
+    def modules_of(self, stage: StageConfig) -> tuple[Module, ...]:
+        """What a stage changes.
+
+        Args:
+            stage: of this recipe.
+        """
+        if stage.task in CLOSED_FORM:
+            return ("probe",) if stage.task == "kernel" else ("projector",)
+        return stage.train or (("projector",) if stage.task == "caption" else self.model.train)
 
 
 def to_toml_table(config: TrainConfig) -> dict[str, Any]:

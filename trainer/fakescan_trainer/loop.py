@@ -208,7 +208,7 @@ class Trainer:
         data, config, accelerator = self.data, self.config, self.accelerator
         processes = accelerator.num_processes
         total = steps_of(stage, len(data.full), len(data.labelled), len(data.captions), processes)
-        modules = stage.train or (("projector",) if stage.task == "caption" else config.model.train)
+        modules = config.modules_of(stage)
         self.network.rest_idle_adapters(modules)
         groups = self.network.parts(modules)
         rates = {

@@ -22,7 +22,7 @@ from transformers import LlavaForConditionalGeneration
 from fakescan.model.build import BASE_FILE, LoraSettings, empty_model, target_modules
 from fakescan.model.projector import PooledProjector, pooling_of
 from fakescan_trainer.activations import FLOAT_BYTES, freed_bytes, kept_bytes, micro_batches
-from fakescan_trainer.config import CLOSED_FORM, StageConfig, TrainConfig
+from fakescan_trainer.config import CLOSED_FORM, TrainConfig
 from fakescan_trainer.materials import Materials
 
 LIBRARY_BYTES = 48 * 2**20
@@ -78,35 +78,47 @@ class MemoryEstimate:
     """What the largest micro-batch keeps for its backward pass, and its logits."""
     gaps: int = 0
     """What the C library keeps of small tensors that were freed."""
+    kernel: int = 0
+    """What the largest kernel stage takes beside program and weights, while nothing is trained by steps."""
+
+    @property
+    def steps(self) -> int:
+        """What training by steps takes beside program and weights."""
+        return self.trained + self.activations + self.gaps
 
     @property
     def total(self) -> int:
-        """All together."""
-        return self.program + self.weights + self.trained + self.activations + self.gaps
+        """At the peak."""
+        return self.program + self.weights + max(self.steps, self.kernel)
 
     def sentence(self) -> str:
         """For people."""
-        parts = (
-            ("program", self.program),
-            ("weights", self.weights),
-            ("gradients and optimizer", self.trained),
-            ("activations", self.activations),
-            ("gaps between them", self.gaps),
-        )
+        parts: tuple[tuple[str, int], ...] = (("program", self.program), ("weights", self.weights))
+        if self.kernel > self.steps:
+            parts += (("kernel stage", self.kernel),)
+        else:
+            parts += (
+                ("gradients and optimizer", self.trained),
+                ("activations", self.activations),
+                ("gaps between them", self.gaps),
+            )
         shown = ", ".join(f"{name} {size / 2**30:.1f}" for name, size in parts)
         return f"about {self.total / 2**30:.1f} GiB of memory will be needed ({shown} GiB; an estimate)"
 
     def warning(self) -> str:
         """A sentence where this machine has less than that; empty otherwise."""
         free, where = psutil.virtual_memory().available, "of memory"
-        if torch.cuda.is_available():
+        if torch.cuda.is_available() and self.kernel <= self.steps:
             free, where = torch.cuda.mem_get_info()[0], "on the graphics card"
         if self.total - self.program <= free:  # most of the program is there already, and none of it on a card
             return ""
-        return (
-            f"only {free / 2**30:.1f} GiB {where} are free: fewer rows a micro-batch (stages.N.full, short, captions) "
-            "with a larger stages.N.accumulate, or run.gradient_checkpointing=true, need less"
+        less = (
+            "fewer rows a micro-batch (stages.N.full, short, captions) with a larger stages.N.accumulate, or "
+            "run.gradient_checkpointing=true, need less"
         )
+        if self.kernel > self.steps:
+            less = "fewer images (data.train) or variants of them (data.variants) need less"
+        return f"only {free / 2**30:.1f} GiB {where} are free: {less}"
 
 
 def estimate(config: TrainConfig, materials: Materials) -> MemoryEstimate:
@@ -118,17 +130,22 @@ def estimate(config: TrainConfig, materials: Materials) -> MemoryEstimate:
     """
     model = _without_weights(materials)
     adapters = _adapters(config, model)
-    projector = sum(p.numel() for p in model.model.multi_modal_projector.parameters())
+    projector = sum(
+        p.numel() for name, p in model.model.multi_modal_projector.named_parameters() if not name.startswith("probe.")
+    )
     statistics = model.model.multi_modal_projector.buffers()
     weights = sum(value.numel() for value in (*model.parameters(), *statistics))
     is_ours = (Path(config.model.base) / BASE_FILE).is_file()
     if is_ours and model.lm_head.weight is not _embeddings(model):
         weights -= model.lm_head.weight.numel()  # shared in our bases whatever the config says
-    trained, activations, gaps = 0, 0.0, 0.0
+    trained, kernel, activations, gaps = 0, 0, 0.0, 0.0
     for stage in config.stages:
+        if stage.task == "kernel":
+            channels = model.model.multi_modal_projector.linear_1.in_features
+            kernel = _kernel(kernel_rows(config, materials), channels)
         if stage.task in CLOSED_FORM:
             continue
-        modules = _modules(config, stage)
+        modules = config.modules_of(stage)
         trained = max(trained, _trained(modules, adapters, projector))
         for batch in micro_batches(stage, materials):
             activations = max(activations, kept_bytes(config, modules, model, batch))
@@ -139,7 +156,23 @@ def estimate(config: TrainConfig, materials: Materials) -> MemoryEstimate:
         3 * FLOAT_BYTES * trained,
         int(activations),
         int(gaps) if _heap() is not None and not torch.cuda.is_available() else 0,
+        kernel,
     )
+
+
+def kernel_rows(config: TrainConfig, materials: Materials) -> int:
+    """Class tokens that a kernel stage is fitted on: of every view of every variant of every labelled image.
+
+    Args:
+        config: the recipe.
+        materials: what ``gather`` read of it.
+    """
+    return len(materials.data.labelled) * len(config.data.variants) * len(config.model.views)
+
+
+def _kernel(rows: int, channels: int) -> int:
+    """The matrix of all pairs with its factors, in float64, and three copies of the tokens; no card is used for it."""
+    return 16 * rows**2 + 3 * FLOAT_BYTES * rows * channels
 
 
 def _without_weights(materials: Materials) -> LlavaForConditionalGeneration:
@@ -167,10 +200,6 @@ def _adapters(config: TrainConfig, model: LlavaForConditionalGeneration) -> dict
             part = "vision" if "vision_tower" in name else "language"
             found[part] += lora.rank * (module.in_features + module.out_features)
     return found
-
-
-def _modules(config: TrainConfig, stage: StageConfig) -> tuple[str, ...]:
-    return stage.train or (("projector",) if stage.task == "caption" else config.model.train)
 
 
 def _trained(modules: tuple[str, ...], adapters: dict[str, int], projector: int) -> int:
