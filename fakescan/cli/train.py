@@ -35,7 +35,9 @@ On several cards: [bold]accelerate launch --config_file FILE -m fakescan train .
 
 A recipe is a TOML file, or the name of one that is shipped: own, detector, paper-v1, paper-v2, nano, smoke.
 """
-_SHOWN = ("lm_caption", "lm_full", "lm_short", "cpm_full", "cpm_short", "facl", "tau")
+_SHOWN = (
+    "lm_caption", "lm_full", "lm_short", "cpm_full", "cpm_short", "facl", "tau", "out_of_fold_auc", "kernel_likeness",
+)  # fmt: skip
 
 
 def _print_launch_file(name: str | None) -> None:

@@ -19,13 +19,16 @@ from fakescan.errors import DataError, ModelError
 from fakescan.model.checkpoints.merging import merge_model
 from fakescan.model.checkpoints.ours import ADAPTER, read_info, write_info
 from fakescan.model.prompt import AnswerForm
-from fakescan_trainer import kernel, memory
+from fakescan_trainer import facts as facts_module
+from fakescan_trainer import kernel, loop, memory
 from fakescan_trainer.ablations import ABLATIONS, ablated
 from fakescan_trainer.config import StageConfig, TrainConfig
 from fakescan_trainer.dry_run import describe_samples
 from fakescan_trainer.loading import contradictions
 from fakescan_trainer.loop import Trainer, train
 from fakescan_trainer.materials import gather
+from fakescan_trainer.state import Position
+from fakescan_trainer.watch import TrainObserver
 from tests.tiny import make_base
 from tests.trainer.conftest import build
 
@@ -276,3 +279,80 @@ def test_a_dry_run_says_what_is_fitted_and_shows_no_row_that_nothing_is_trained_
     assert "short" not in told
     steps = replace(config, stages=(KERNEL, StageConfig("on", "joint", steps=1, full=0, short=2)))
     assert "== short" in "\n".join(describe_samples(steps, gather(steps, fill=False)))
+
+
+class Told(TrainObserver):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_figures_of_a_stage_without_steps_are_kept_and_a_lower_ranking_is_told(
+    config: TrainConfig, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    falling = iter([0.9, 0.8])
+    monkeypatch.setattr(loop, "evaluate", lambda *_: {"auc": next(falling)})
+    watch = Told()
+    train(config, watch=watch)
+    assert any("lowered the AUC on held-out images from 0.900 to 0.800" in said for said in watch.said)
+    rows = (tmp_path / "run" / "metrics.csv").read_text("utf-8")
+    assert "1,kernel,out_of_fold_auc," in rows
+    assert "1,kernel,kernel_likeness," in rows
+    monkeypatch.undo()
+    monkeypatch.setattr(kernel, "STEPS", 20)
+    watch = Told()
+    onward = replace(config, stages=(KERNEL, StageConfig("on", "joint", steps=1, full=0, short=2)))
+    train(onward, watch=watch, resume=True)
+    assert not any("lowered" in said for said in watch.said)
+    facts = json.loads((tmp_path / "run" / "facts.json").read_text("utf-8"))
+    assert facts["training"]["stages"][0]["figures"]["out_of_fold_auc"] > 0  # of before it was gone on with
+    assert "1,kernel,out_of_fold_auc," in (tmp_path / "run" / "metrics.csv").read_text("utf-8")
+
+
+def test_facts_and_card_tell_the_start_and_only_what_was_done(config: TrainConfig, start: Path, tmp_path: Path) -> None:
+    trainer = Trainer(config)
+    trainer.run()
+    facts = json.loads((tmp_path / "run" / "facts.json").read_text("utf-8"))
+    digest = read_info(start).weights_sha256
+    assert facts["start"] == {"name": "tiny", "weights_sha256": digest, "card": CARD, "its_text": True}
+    training = facts["training"]
+    probe = trainer.network.llava.model.multi_modal_projector.probe
+    assert training["trained_values"] == sum(value.numel() for value in probe.parameters())
+    assert (training["modules"], training["losses"]) == (["probe"], {})
+    assert trainer.position.elapsed_s > 0
+    [stage] = training["stages"]
+    assert {"penalty": 0.03, "gamma": 0.4, "components": 512, "units": 8}.items() <= stage.items()
+    assert stage["figures"]["kernel_taken"] == 1
+    card = (tmp_path / "run" / "checkpoint" / "MODEL_CARD.md").read_text("utf-8")
+    for told in ("## Goes on from", digest, "9 drawings", "no stage of this run trained it", "penalty 0.03, gamma 0.4"):
+        assert told in card, told
+    assert "lr " not in card
+    assert "Weights of the losses" not in card
+
+
+def test_what_steps_trained_is_told_as_before_and_text_is_no_longer_the_start_s(
+    config: TrainConfig, start: Path, tmp_path: Path
+) -> None:
+    joint = StageConfig("on", "joint", steps=1, full=0, short=2)
+    trainer = Trainer(replace(config, stages=(KERNEL, joint)))
+    trainer.run()
+    facts = json.loads((tmp_path / "run" / "facts.json").read_text("utf-8"))
+    assert facts["start"]["its_text"] is False
+    assert facts["training"]["modules"] == ["projector", "language", "probe"]
+    counted = sum(
+        value.numel() for name, value in trainer.network.named_parameters() if "lora_" in name or "projector" in name
+    )
+    assert facts["training"]["trained_values"] == counted
+    card = (tmp_path / "run" / "checkpoint" / "MODEL_CARD.md").read_text("utf-8")
+    assert "lr 0.0002" in card
+    assert "Weights of the losses" in card
+    assert "no stage of this run trained it" not in card
+
+
+def test_a_detector_that_was_not_taken_trained_nothing(config: TrainConfig) -> None:
+    assert facts_module._changed(config, Position(figures={"kernel": {"kernel_taken": 0.0}})) == []
+    assert facts_module._changed(config, Position(figures={"kernel": {"kernel_taken": 1.0}})) == ["probe"]

@@ -55,13 +55,15 @@ def card_text(
         "Name": base["name"], "Licence": base["licence"] or ", ".join(base["licence_files"]) or _UNKNOWN,
         **{f"SHA-256 of {_plain(name)}": f"`{digest}`" for name, digest in base["files"].items()},
     })  # fmt: skip
-    stages = "; ".join(f"{stage['name']} ({stage['task']}, lr {stage['lr']:g})" for stage in training["stages"])
+    lines += _start(facts.get("start"))
+    losses = ", ".join(f"{name} {weight:g}" for name, weight in training["losses"].items())
     libraries = ", ".join(f"{name} {number}" for name, number in facts["libraries"].items())
     lines += ["", "## Training", "", "| | |", "|---|---|"]
     lines += _rows({
         "Steps": f"{training['steps']:,} in {training['seconds']:,.0f} s, {training['processes']} process(es)",
-        "Stages": stages, "Weights of the losses": ", ".join(f"{k} {v:g}" for k, v in training["losses"].items()),
-        "Trained values": f"{training['trained_values']:,} ({', '.join(training['modules'])})",
+        "Stages": "; ".join(_stage(stage) for stage in training["stages"]),
+        **({"Weights of the losses": losses} if losses else {}),
+        "Trained values": f"{training['trained_values']:,} ({', '.join(training['modules']) or 'nothing'})",
         "Adapters": f"rank {training['lora']['rank']}, alpha {training['lora']['alpha']:g}",
         "Base in fewer bits": training["quantised"], "Seed": str(training["seed"]),
         "Made with": f"fakescan {facts['tool_version']}, {libraries}",
@@ -79,6 +81,27 @@ def card_text(
         lines.append("Nothing was measured while training.")
     lines += ["", *_evaluated(evaluation), "", "## Calibration", "", *_calibrated(calibration, own)]
     return "\n".join(lines) + "\n"
+
+
+def _start(start: Mapping[str, Any] | None) -> list[str]:
+    """Of a run that went on from a checkpoint: what that was, and what it knew already."""
+    if not start:
+        return []
+    lines = ["", "## Goes on from", "", "| | |", "|---|---|"]
+    lines += _rows({"Name": start["name"], "SHA-256 over its weights": f"`{start['weights_sha256']}`"})
+    lines += _rows({f"Its card: {_plain(name)}": str(value).lstrip("`") for name, value in start["card"].items()})
+    if start["its_text"]:
+        lines += ["", "Its texts are written by that checkpoint's language model: no stage of this run trained it."]
+    return lines
+
+
+def _stage(stage: Mapping[str, Any]) -> str:
+    if "lr" in stage:
+        return f"{stage['name']} ({stage['task']}, lr {stage['lr']:g})"
+    form = [f"penalty {stage['penalty']:g}"]
+    form += [f"{name} {stage[name]:g}" for name in ("gamma", "components", "units") if name in stage]
+    form += [f"{name} {value:.4g}" for name, value in stage["figures"].items()]
+    return f"{stage['name']} ({stage['task']}, {', '.join(form)})"
 
 
 def _evaluated(document: Mapping[str, Any] | None) -> list[str]:

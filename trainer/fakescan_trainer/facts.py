@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from fakescan.errors import DataError
 from fakescan.model.checkpoints.fit import LICENCE_STARTS
 from fakescan.model.checkpoints.ours import file_sha256
 from fakescan.version import __version__
-from fakescan_trainer.config import TrainConfig
+from fakescan_trainer.config import CLOSED_FORM, Module, StageConfig, TrainConfig
 from fakescan_trainer.data.source import TrainingData
-from fakescan_trainer.network import ForensicNetwork
+from fakescan_trainer.network import ForensicNetwork, module_of
+from fakescan_trainer.start import Start
 from fakescan_trainer.state import Position
 
 FACTS = "facts.json"
@@ -30,6 +31,7 @@ def facts_of(
     position: Position,
     metrics: Mapping[str, float],
     processes: int,
+    start: Start | None = None,
 ) -> dict[str, Any]:
     """Facts of a run that has ended.
 
@@ -40,10 +42,13 @@ def facts_of(
         position: where it stands.
         metrics: of the last evaluation.
         processes: how many there were.
+        start: what it went on from.
     """
     labelled = Counter(record.label.value for record in data.labelled if record.label)
     names = dict.fromkeys((*config.data.train, *config.data.captions, *config.data.validation))
-    trained = sum(p.numel() for n, p in network.named_parameters() if "lora_" in n or "multi_modal_projector" in n)
+    modules = _changed(config, position)
+    trained = sum(value.numel() for name, value in network.named_parameters() if module_of(name) in modules)
+    by_steps = any(stage.task not in CLOSED_FORM for stage in config.stages)
     base = Path(config.model.base)
     return {
         "tool_version": __version__,
@@ -55,6 +60,7 @@ def facts_of(
             "files": {path.name: file_sha256(path) for path in sorted(base.glob("*.safetensors"))},
             "licence_files": [p.name for p in sorted(base.iterdir()) if p.name.upper().startswith(LICENCE_STARTS)],
         },
+        **({"start": _start(start, modules)} if start else {}),
         "data": {
             "licence": config.data.licence,
             "files": {name: file_sha256(data.root / name) for name in names},
@@ -66,17 +72,41 @@ def facts_of(
         "training": {
             "steps": position.total_steps, "seconds": round(position.elapsed_s, 1), "processes": processes,
             "trained_values": trained, "seed": config.run.seed, "precision": config.run.precision,
-            "stages": [
-                {"name": stage.name, "task": stage.task, "lr": stage.lr, "full": stage.full, "short": stage.short,
-                 "captions": stage.captions, "accumulate": stage.accumulate}
-                for stage in config.stages
-            ],
-            "losses": {"lm": config.loss.lm, "facl": config.loss.facl, "cpm": config.loss.cpm},
+            "stages": [_stage(stage, config, position) for stage in config.stages],
+            "losses": {"lm": config.loss.lm, "facl": config.loss.facl, "cpm": config.loss.cpm} if by_steps else {},
             "lora": {"rank": config.model.lora.rank, "alpha": config.model.lora.alpha},
-            "modules": list(config.model.train), "quantised": config.model.quantise,
+            "modules": modules, "quantised": config.model.quantise,
         },
         "validation": dict(metrics),
     }  # fmt: skip
+
+
+def _changed(config: TrainConfig, position: Position) -> list[Module]:
+    """What any stage changed, in a fixed order; a kernel stage whose detector was not taken changed nothing."""
+    idle = {name for name, figures in position.figures.items() if figures.get("kernel_taken") == 0}
+    found = {module for stage in config.stages if stage.name not in idle for module in config.modules_of(stage)}
+    return [module for module in get_args(Module) if module in found]
+
+
+def _start(start: Start, modules: Sequence[Module]) -> dict[str, Any]:
+    return {
+        "name": start.name, "weights_sha256": start.weights_sha256, "card": dict(start.card),
+        "its_text": "language" not in modules,
+    }  # fmt: skip
+
+
+def _stage(stage: StageConfig, config: TrainConfig, position: Position) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": stage.name, "task": stage.task}
+    if stage.task not in CLOSED_FORM:
+        return told | {
+            "lr": stage.lr, "full": stage.full, "short": stage.short, "captions": stage.captions,
+            "accumulate": stage.accumulate,
+        }  # fmt: skip
+    told["penalty"] = stage.weight_decay
+    if stage.task == "kernel":
+        units = config.model.projector_probe_units
+        told |= {"gamma": stage.gamma, "components": stage.components, "units": units}
+    return told | {"figures": position.figures.get(stage.name, {})}
 
 
 def _images(data: TrainingData) -> str:

@@ -167,17 +167,18 @@ class Trainer:
                 metrics = self._evaluate(metrics_file, "start")
             for number in range(self.position.stage, len(self.config.stages)):
                 stage = self.config.stages[number]
+                before = self.position.auc
                 if stage.task in CLOSED_FORM:
-                    self.watch.stage_started(stage.name, 1, 0)
-                    figures = run_closed_form(stage, self.config, self.network, self.tokenizer, self.data, self.unseen)
-                    self.position.total_steps += 1
-                    self.watch.step(1, figures)
-                    if said := remark(figures):
-                        self.watch.message(said)
+                    self._closed_form(stage, metrics_file)
                 else:
                     self._stage(stage, metrics_file, resume=resume)
                     resume = False
                 metrics = self._evaluate(metrics_file, stage.name)
+                if stage.task == "kernel" and metrics.get("auc", before) < before:
+                    self.watch.message(
+                        f"warning: stage {stage.name} lowered the AUC on held-out images from {before:.3f} to "
+                        f"{self.position.auc:.3f}: leave it out, or fit it on more sources of each label"
+                    )
                 self.position.stage, self.position.step = number + 1, 0
                 self._save(None)
         finally:
@@ -185,7 +186,7 @@ class Trainer:
         folder = self.export(self.out / "checkpoint", calibration=self._calibration())
         if self.accelerator.is_main_process:
             processes = self.accelerator.num_processes
-            facts = facts_of(self.config, self.data, self.network, self.position, metrics, processes)
+            facts = facts_of(self.config, self.data, self.network, self.position, metrics, processes, self.start)
             finish(self.out, folder, facts, self.config)
         return TrainReport(folder, metrics, self.position.total_steps, self.losses)
 
@@ -203,6 +204,19 @@ class Trainer:
             if changed:
                 self.watch.message(f"warning: other settings than this run began with in {', '.join(changed)}")
         path.write_text(json.dumps(table, indent=1), "utf-8")
+
+    def _closed_form(self, stage: StageConfig, metrics_file: MetricsFile) -> None:
+        """A stage without steps; counted as one."""
+        self.watch.stage_started(stage.name, 1, 0)
+        clock = time.monotonic()
+        figures = run_closed_form(stage, self.config, self.network, self.tokenizer, self.data, self.unseen)
+        self.position.total_steps += 1
+        self.position.elapsed_s += time.monotonic() - clock
+        self.position.figures[stage.name] = figures
+        metrics_file.write(self.position.total_steps, stage.name, figures)
+        self.watch.step(1, figures)
+        if said := remark(figures):
+            self.watch.message(said)
 
     def _stage(self, stage: StageConfig, metrics_file: MetricsFile, *, resume: bool) -> None:
         data, config, accelerator = self.data, self.config, self.accelerator
@@ -323,8 +337,9 @@ class Trainer:
             self.position.total_steps, stage, {f"validation_{name}": value for name, value in metrics.items()}
         )
         self.watch.evaluated(metrics)
-        if metrics.get("auc", -1.0) > self.position.best:
-            self.position.best = metrics["auc"]
+        self.position.auc = metrics["auc"]
+        if self.position.auc > self.position.best:
+            self.position.best = self.position.auc
             self.export(self.out / "best")
         return metrics
 

@@ -10,7 +10,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +34,12 @@ class Position:
     """Optimizer steps done in all."""
     best: float = -1.0
     """Best validation AUC so far."""
+    auc: float = -1.0
+    """Last validation AUC; -1 where none was measured."""
     elapsed_s: float = 0.0
     """Training time so far."""
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+    """What stages in closed form said, by name."""
 
 
 def trained_tensors(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -31,6 +31,14 @@ _TITLES = {
     "temperature": "Contrastive temperature",
     "lr": "Learning rate",
     "probe_logit_spread": "Spread of the probe's logits",
+    "out_of_fold_auc": "Area under the ROC curve on sources that a detector had not seen",
+    "out_of_fold_by_image_auc": "Area under the ROC curve on images that a detector had not seen",
+    "out_of_fold_logit_spread": "Spread of logits of detectors that had not seen the source",
+    "kernel_images": "Images of the kernel stage",
+    "kernel_taken": "Whether the kernel stage's detector was taken (1) or not (0)",
+    "kernel_likeness": "Correlation of the small network with the kernel machine",
+    "log_odds_factor": "From the kernel machine's value to log-odds: factor",
+    "log_odds_shift": "From the kernel machine's value to log-odds: shift",
     "validation_auc": "Area under the ROC curve",
     "validation_bce": "Cross-entropy of the score",
     "validation_accuracy": "Accuracy",
@@ -130,7 +138,7 @@ def _curve(name: str, points: Sequence[tuple[int, float]], steps: int) -> Curve:
     shown = [points[int(at * (len(points) - 1) / (MOST_POINTS - 1))] for at in range(MOST_POINTS)]
     kept = points if len(points) <= MOST_POINTS else list(dict.fromkeys(shown))
     drawn = [(_x(step, steps), HEIGHT * (1 - (value - low) / room), step, value) for step, value in kept]
-    grows = name in ("validation_auc", "validation_accuracy")
+    grows = name.endswith(("_auc", "_accuracy", "_likeness"))
     at = (max if grows else min)(points, key=lambda point: point[1])
     dots = [(f"{x:.2f}", f"{y:.2f}", f"step {step:,}: {value:.4g}") for x, y, step, value in drawn]
     return Curve(
