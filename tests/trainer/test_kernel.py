@@ -134,18 +134,20 @@ def test_unseen_images_do_not_hang_on_axes_of_rounding() -> None:
     torch.testing.assert_close(single(unseen), exact(unseen.double()).float(), rtol=1e-2, atol=1e-3)
 
 
-def test_log_odds_are_calibrated_out_of_fold() -> None:
-    """Scores that are right in three of four: log-odds of about log 3, whatever the scores' own scale."""
-    scores = torch.tensor([0.02, -0.02] * 200)
-    labels = torch.tensor(([1.0, 0.0] * 3 + [0.0, 1.0]) * 50)
-    factor, shift = kernel.log_odds(scores, labels, torch.ones(400))
-    assert 0.02 * factor + shift == pytest.approx(1.0986, abs=0.05)
+def test_scores_get_the_weighted_mean_and_deviation_of_the_logits() -> None:
+    draw = torch.Generator().manual_seed(0)
+    scores, weights = torch.randn(500, generator=draw) * 0.2 + 0.1, torch.rand(500, generator=draw)
+    logits = torch.cat([torch.full((30,), -4.0), torch.full((10,), 8.0)])
+    theirs = torch.cat([torch.full((30,), 1.0), torch.full((10,), 3.0)])  # mean 2, deviation 6
+    factor, shift = kernel.as_read(scores, weights, logits, theirs)
+    read, share = factor * scores + shift, weights / weights.sum()
+    mean = float((share * read).sum())
+    assert mean == pytest.approx(2.0, abs=1e-3)
+    assert float((share * (read - mean).square()).sum()) == pytest.approx(36.0, rel=1e-3)
     probe = ClassTokenProbe(1, 1, 0).requires_grad_(False)
     before = float(probe.logit(torch.ones(1, 1)))
     kernel.rescale(probe, factor, shift)
     assert float(probe.logit(torch.ones(1, 1))) == pytest.approx(before * factor + shift, rel=1e-4)
-    with pytest.raises(ValueError, match="larger scores do not mean fake"):
-        kernel.log_odds(-scores, labels, torch.ones(400))
 
 
 def wanted(recipe: dict[str, Any], tmp_path: Path) -> TrainConfig:

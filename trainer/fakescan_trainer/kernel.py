@@ -17,16 +17,16 @@ from transformers import LlavaForConditionalGeneration
 
 from fakescan.model.mapper import Anchors
 from fakescan.model.projector import ClassTokenProbe, PooledProjector
-from fakescan_trainer.calibrate import fit_platt
 from fakescan_trainer.data.mmfr import Record
 from fakescan_trainer.data.source import TrainingData
 from fakescan_trainer.probe import GAIN
 from fakescan_trainer.words import RESERVED_UNITS
 
-STEPS = 2500
-"""Of the small network's training; more change its values by less than a hundredth of their spread."""
+STEPS = 8000
+"""Of the small network's training: minutes. With 2,500 its values correlate with the machine's by 0.98 on images of other
+sources, with 6,000 by 0.99."""
 BATCH = 256
-NOISE = 0.3
+NOISE = 0.4
 """Of the points at which the machine is asked, in deviations of a coordinate."""
 FAR_SHARE = 0.1
 """Of the points asked at, moved outwards up to ``FAR`` times: a network goes on growing where the machine has less and
@@ -136,7 +136,7 @@ def distil(teacher: KernelProbe, weights: torch.Tensor, units: int, seed: int) -
 
     Args:
         teacher: the machine.
-        weights: (N,), how often each training image is drawn.
+        weights: (N,) of the training images; they are drawn by the square root.
         units: hidden units.
         seed: of the start, the draws and the noise.
 
@@ -156,9 +156,10 @@ def distil(teacher: KernelProbe, weights: torch.Tensor, units: int, seed: int) -
             for parameter in (layer.weight, layer.bias):
                 parameter.uniform_(-bound, bound, generator=draw)
     optimizer = torch.optim.AdamW(pupil.parameters(), 2e-3, weight_decay=1e-3)
+    drawn = weights.sqrt()  # it learns the machine's values, for which no source has to count as much as another
     for step in range(STEPS):
         optimizer.param_groups[0]["lr"] = 2e-3 * (1 - step / STEPS)
-        one, other = torch.multinomial(weights, 2 * BATCH, replacement=True, generator=draw).view(2, BATCH)
+        one, other = torch.multinomial(drawn, 2 * BATCH, replacement=True, generator=draw).view(2, BATCH)
         share = 0.5 * torch.rand(BATCH, 1, generator=draw)
         asked = points[one] * (1 - share) + points[other] * share
         asked = asked + NOISE * scale * torch.randn(BATCH, width, generator=draw)
@@ -203,7 +204,7 @@ def all_class_tokens(
 
 @torch.no_grad()
 def write_probe(llava: LlavaForConditionalGeneration, anchors: Anchors, given: ClassTokenProbe) -> None:
-    """Put a network that gives log-odds into the projector of a model, in place of the linear probe.
+    """Put a network into the projector of a model, in place of the linear probe, with logits spread like that one's.
 
     Its logit moves the first visual token from the embedding of "real" towards that of "fake", as far a unit as the
     linear probe's did (``probe.start_from_probe``): a language model that reads the one reads the other.
@@ -221,19 +222,26 @@ def write_probe(llava: LlavaForConditionalGeneration, anchors: Anchors, given: C
     projector.linear_2.weight[:, :RESERVED_UNITS] = 0
 
 
-def log_odds(scores: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> tuple[float, float]:
-    """Factor and shift from scores out of fold to calibrated log-odds: factor * score + shift.
+def as_read(
+    scores: torch.Tensor, weights: torch.Tensor, logits: torch.Tensor, theirs: torch.Tensor
+) -> tuple[float, float]:
+    """Factor and shift that give scores the mean and the deviation of logits: factor * score + shift.
 
     Args:
-        scores: (M,) out of fold.
-        labels: (M,), 1 = fake.
+        scores: (M,) of kernel machines, out of fold.
         weights: (M,).
-
-    Raises:
-        ValueError: larger scores do not mean fake.
+        logits: (L,) of linear probes, out of fold: what the language model has learnt to read.
+        theirs: (L,), the weights of those.
     """
-    temperature, shift = fit_platt(scores.double().numpy(), labels.double().numpy(), weights.double().numpy())
-    return 1 / temperature, shift
+    (mean, deviation), (wanted, spread) = _moments(scores, weights), _moments(logits, theirs)
+    factor = spread / max(deviation, 1e-9)
+    return factor, wanted - factor * mean
+
+
+def _moments(values: torch.Tensor, weights: torch.Tensor) -> tuple[float, float]:
+    share = weights / weights.sum()
+    mean = float((share * values).sum())
+    return mean, float((share * (values - mean).square()).sum()) ** 0.5
 
 
 @torch.no_grad()
