@@ -23,8 +23,8 @@ from fakescan_trainer.probe import GAIN
 from fakescan_trainer.words import RESERVED_UNITS
 
 STEPS = 8000
-"""Of the small network's training: minutes. With 2,500 its values correlate with the machine's by 0.98 on images of other
-sources, with 6,000 by 0.99."""
+"""Of the small network's training: minutes. With 2,500 its values correlate with the machine's by 0.98 on images of
+other sources, with 6,000 by 0.99."""
 BATCH = 256
 NOISE = 0.4
 """Of the points at which the machine is asked, in deviations of a coordinate."""
