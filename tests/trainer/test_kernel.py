@@ -88,14 +88,13 @@ def test_out_of_fold_scores_do_not_depend_on_the_group_s_own_labels() -> None:
     assert float(again[odd].max()) < 0.3  # called what they look like
 
 
-def test_the_small_network_has_the_machine_s_values_and_its_seed_fixes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_small_network_has_the_machine_s_values_and_its_seed_fixes_it() -> None:
     features, labels, weights = crossed()
     machine = kernel.fit_kernel(features, labels, weights, *FORM)
-    monkeypatch.setattr(kernel, "STEPS", 1500)
-    pupil = kernel.distil(machine, weights, 32, seed=3)
+    pupil = kernel.distil(machine, weights, 32, seed=3, steps=1500)
     unseen, _, _ = crossed(seed=2)
     assert float(torch.corrcoef(torch.stack([pupil.logit(unseen), machine(unseen)]))[0, 1]) > 0.96
-    again = kernel.distil(machine, weights, 32, seed=3)
+    again = kernel.distil(machine, weights, 32, seed=3, steps=1500)
     assert all(torch.equal(a, b) for a, b in zip(pupil.parameters(), again.parameters(), strict=True))
 
 
@@ -107,11 +106,10 @@ def test_the_small_network_is_nowhere_surer_than_the_machine_on_its_own_points(
     machine = kernel.fit_kernel(features, labels, weights, *FORM)
     surest = float(machine(features).abs().max())
     unseen, _, _ = crossed(seed=2)
-    monkeypatch.setattr(kernel, "STEPS", 1000)
     grown = {}
     for share in (0.0, 0.3):
         monkeypatch.setattr(kernel, "FAR_SHARE", share)
-        pupil = kernel.distil(machine, weights, 64, seed=0)
+        pupil = kernel.distil(machine, weights, 64, seed=0, steps=1000)
         assert float(pupil.logit(10 * unseen).abs().max()) == pytest.approx(surest, rel=1e-5)
         pupil.bounds.copy_(torch.tensor([-1e4, 1e4]))
         grown[share] = float(pupil.logit(2 * unseen).abs().mean())
@@ -159,16 +157,15 @@ def wanted(recipe: dict[str, Any], tmp_path: Path) -> TrainConfig:
         stages=(
             StageConfig("probe", "probe", weight_decay=0.1),
             StageConfig("read", "joint", steps=2, full=0, short=4, train=("language",)),
-            StageConfig("kernel", "kernel", weight_decay=0.03),
+            StageConfig("kernel", "kernel", weight_decay=0.03, steps=200),
         ),
         run=replace(config.run, out=str(tmp_path / "first")),
     )
 
 
 def test_a_run_puts_it_into_the_projector_and_another_goes_on_from_there(
-    recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: dict[str, Any], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(kernel, "STEPS", 200)
     config = wanted(recipe, tmp_path)
     assert contradictions(config) == []
     trainer = Trainer(config)
@@ -204,9 +201,8 @@ def test_a_run_puts_it_into_the_projector_and_another_goes_on_from_there(
 
 
 def test_a_start_without_a_probe_gets_one_and_one_that_does_not_fit_is_refused(
-    recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: dict[str, Any], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(kernel, "STEPS", 20)
     config = wanted(recipe, tmp_path)
     plain = replace(config, model=replace(config.model, projector_probe_units=0), stages=config.stages[:2])
     Trainer(plain).run()

@@ -124,7 +124,7 @@ def _kernel(
     lines, _ = probe.out_of_fold(tokens[once], marks, weights[once], sources, LINEAR_PENALTY, FOLDS)
     factor, shift = kernel.as_read(scores, weights, lines, weights[once])
     teacher = kernel.fit_kernel(tokens, labels, weights, *form)
-    pupil = kernel.distil(teacher, weights, config.model.projector_probe_units, config.run.seed)
+    pupil = kernel.distil(teacher, weights, config.model.projector_probe_units, config.run.seed, stage.steps)
     between = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(config.run.seed))]
     between = 0.7 * tokens + 0.3 * between  # not where it was taught
     figures["kernel_likeness"] = float(torch.corrcoef(torch.stack([pupil.logit(between), teacher(between)]))[0, 1])

@@ -163,7 +163,8 @@ class StageConfig:
     linear detector; ``kernel`` puts a better detector in that one's place, once the language model can read it;
     ``caption`` aligns the projector by gradient; ``joint`` is the paper's Eq. 11."""
     steps: int = 0
-    """Optimizer steps; 0 = as many as ``epochs`` need."""
+    """Optimizer steps; 0 = as many as ``epochs`` need. For ``kernel``: of the small network that learns the kernel
+    machine's values; 0 = enough."""
     epochs: float = 1.0
     """Passes over the stage's rows, where ``steps`` is 0."""
     full: int = 4

@@ -131,7 +131,7 @@ def out_of_fold(
     return scores
 
 
-def distil(teacher: KernelProbe, weights: torch.Tensor, units: int, seed: int) -> ClassTokenProbe:
+def distil(teacher: KernelProbe, weights: torch.Tensor, units: int, seed: int, steps: int = 0) -> ClassTokenProbe:
     """A network of ``units`` hidden units with the machine's values for logits.
 
     Args:
@@ -139,6 +139,7 @@ def distil(teacher: KernelProbe, weights: torch.Tensor, units: int, seed: int) -
         weights: (N,) of the training images; they are drawn by the square root.
         units: hidden units.
         seed: of the start, the draws and the noise.
+        steps: of its training; 0 = ``STEPS``.
 
     Returns:
         The network, for standardised features; it moves no visual token yet, and is nowhere surer than the machine is
@@ -157,8 +158,9 @@ def distil(teacher: KernelProbe, weights: torch.Tensor, units: int, seed: int) -
                 parameter.uniform_(-bound, bound, generator=draw)
     optimizer = torch.optim.AdamW(pupil.parameters(), 2e-3, weight_decay=1e-3)
     drawn = weights.sqrt()  # it learns the machine's values, for which no source has to count as much as another
-    for step in range(STEPS):
-        optimizer.param_groups[0]["lr"] = 2e-3 * (1 - step / STEPS)
+    steps = steps or STEPS
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = 2e-3 * (1 - step / steps)
         one, other = torch.multinomial(drawn, 2 * BATCH, replacement=True, generator=draw).view(2, BATCH)
         share = 0.5 * torch.rand(BATCH, 1, generator=draw)
         asked = points[one] * (1 - share) + points[other] * share
