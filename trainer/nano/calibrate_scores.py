@@ -6,7 +6,8 @@
     python trainer/nano/calibrate_scores.py MODEL MMFR AFTER.json --score after    # the other stays as it is
 
 With `--least LOGIT` the threshold lies no lower than at this difference of logits: what another draw of held-out
-pictures asked for, or the other score on many more of them, is not forgotten because this draw has no real picture so high.
+pictures asked for, or the other score on many more of them, is not forgotten because this draw has no real picture so
+high.
 
 LIST names images of `MMFR/validation.json`: whole training sources that were held out. With `--score after` nothing
 steers the text, so the score is that of the paper: read off after the model's own reasoning. A score that a scan holds
