@@ -29,7 +29,8 @@ LINEAR_PENALTY = 0.03
 """Of the linear probe whose logits the kernel's are spread like: that of the recipes in which the language model learns
 to read one."""
 LEAST_LIKENESS = 0.95
-"""Correlation of the small network's values with the kernel machine's below which whoever trains is told."""
+"""Correlation of the small network's values with the kernel machine's, on held-out images where there are any, below
+which whoever trains is told."""
 POOR_AUC = 0.75
 """Below it whoever trains is told."""
 
@@ -125,9 +126,8 @@ def _kernel(
     factor, shift = kernel.as_read(scores, weights, lines, weights[once])
     teacher = kernel.fit_kernel(tokens, labels, weights, *form)
     pupil = kernel.distil(teacher, weights, config.model.projector_probe_units, config.run.seed, stage.steps)
-    between = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(config.run.seed))]
-    between = 0.7 * tokens + 0.3 * between  # not where it was taught
-    figures["kernel_likeness"] = float(torch.corrcoef(torch.stack([pupil.logit(between), teacher(between)]))[0, 1])
+    asked = kernel.all_class_tokens(projector, data, data.validation)[0] if data.validation else tokens
+    figures["kernel_likeness"] = float(torch.corrcoef(torch.stack([pupil.logit(asked), teacher(asked)]))[0, 1])
     kernel.rescale(pupil, factor, shift)
     kernel.write_probe(network.llava, network.anchors, pupil)
     data.shift = None  # it followed the linear probe, which is gone

@@ -142,7 +142,7 @@ def estimate(config: TrainConfig, materials: Materials) -> MemoryEstimate:
     for stage in config.stages:
         if stage.task == "kernel":
             channels = model.model.multi_modal_projector.linear_1.in_features
-            kernel = _kernel(kernel_rows(config, materials), channels)
+            kernel = max(kernel, _kernel(kernel_rows(config, materials), channels))
         if stage.task in CLOSED_FORM:
             continue
         modules = config.modules_of(stage)
