@@ -98,7 +98,11 @@ def main() -> None:
     records = dict(info.calibration)
     for kind in args.score:
         found = (record for scan in args.scans if (record := calibrated(scan, known, kind)))
-        if record := next(found, None):
+        try:
+            record = next(found, None)
+        except ValueError as error:  # a short trial: few pictures, or a model that knows nothing yet
+            parser.exit(1, f"error: score {kind.value}: {error}; {args.model} keeps what it had\n")
+        if record:
             records[kind] = raised(record, args.least) if math.isfinite(args.least) else record
             print(kind.value, records[kind])
     write_info(args.model, dataclasses.replace(info, calibration=records))

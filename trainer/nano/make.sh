@@ -6,7 +6,8 @@
 # PACK, MIRROR, WORK  as of workspace.sh
 # OUT                 folder that gets the model, e.g. fakescan/model/nano (card.py then writes its error rates)
 # section.key=value   goes to `fakescan train`, e.g. run.seed=1 stages.3.steps=20
-# A short trial: LIMIT=400 (images of each list whose features are made) and TEXTS=4 (held-out images that get text).
+# A short trial: LIMIT=400 (images of each list whose features are made) and TEXTS=4 (held-out images that get text);
+# so few of them, or a model that has learnt next to nothing, may leave the score after text uncalibrated, which is told.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 pack=${1:?folder of the labelled images}
