@@ -11,8 +11,9 @@ from typing import Protocol, Self, runtime_checkable
 from fakescan.core.records import Assessed, ImageResult, Label, Reason
 
 MAX_DISTANCE_BITS = 10
-"""Of 128. Measured on 250 pictures: 99 % of copies re-encoded at JPEG quality 40 or halved lie within 8 bits, and no
-two different pictures within 23. Copies that were cut by more than the outermost few percent are not found."""
+"""Of 128. Measured on 299 pictures: 99 % of copies re-encoded at JPEG quality 40 lie within 8 bits, as do all halved
+ones, and no two different pictures within 17 (both were single things on white). Copies that were cut by more than
+the outermost few percent are not found."""
 
 _BAND_BITS = 16
 _BANDS = 8

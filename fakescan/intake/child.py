@@ -13,12 +13,20 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any, BinaryIO
 
 from fakescan.core.views import Views
 from fakescan.intake import wire
-from fakescan.intake.examine import examine_steps
+from fakescan.intake.examine import FileRead, Step, examine_steps
 from fakescan.intake.limits import Limits
+
+_PATIENCE_S = 0.05
+"""Steps are kept back for so long at most."""
+_BUFFER_BYTES = 64 * 1024
+"""All that is told of most files fits, so the parent is woken once."""
+_LARGE_BYTES = 4_000_000
+"""The steps of a larger file are never kept back: it takes long, and its picture most of it."""
 
 
 def main() -> None:
@@ -44,10 +52,45 @@ def _serve(request: dict[str, Any], incoming: BinaryIO, outgoing: BinaryIO, limi
     if request["size_bytes"] is not None:
         source = bytes(wire.receive_bytes(incoming, request["size_bytes"]))
     views = None if request["views"] is None else Views(**request["views"])
-    examine_steps(
-        source, request["name"], limits, request["readers"], lambda step: wire.send_step(outgoing, step), views=views
-    )
-    wire.send(outgoing, wire.END)
+    account = Account(outgoing, at_once=request["at_once"])
+    readers, kinds = request["readers"], request["kinds"]
+    examine_steps(source, request["name"], limits, readers, account.add, views=views, kinds=kinds)
+    account.end()
+
+
+class Account:
+    """Steps on their way to the parent: all together where a file is quickly done, else each as soon as it is done.
+
+    Waking the parent costs as much as many a step. What was kept back is lost if the process dies; the parent then
+    asks another one to tell each step at once.
+    """
+
+    def __init__(self, outgoing: BinaryIO, *, at_once: bool) -> None:
+        """Begin with a file.
+
+        Args:
+            outgoing: the pipe to the parent.
+            at_once: whether each step is told as soon as it is done, however quick it was.
+        """
+        self._outgoing, self._at_once, self._kept = outgoing, at_once, list[Step]()
+        self._patience_ends_s = monotonic() + _PATIENCE_S
+
+    def add(self, step: Step) -> None:
+        """Take the next step.
+
+        Args:
+            step: what happened.
+        """
+        self._kept.append(step)
+        is_large = isinstance(step, FileRead) and step.size_bytes > _LARGE_BYTES
+        self._at_once = self._at_once or is_large or monotonic() > self._patience_ends_s
+        if self._at_once:
+            wire.send_steps(self._outgoing, self._kept)
+            self._kept = []
+
+    def end(self) -> None:
+        """There are no more steps."""
+        wire.send_steps(self._outgoing, self._kept, is_end=True)
 
 
 @contextlib.contextmanager
@@ -71,7 +114,7 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
     silence = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(silence, standard)
-    return os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb")
+    return os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb", _BUFFER_BYTES)
 
 
 def _set_signals() -> None:

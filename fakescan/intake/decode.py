@@ -82,6 +82,7 @@ def decode(
     sha256: str = "",
     views: Views | None = None,
     picture: object = None,
+    kinds: bool = True,
 ) -> DecodedImage | Failure:
     """Decode a file in this process. Hostile files belong into a ``DecodePool``.
 
@@ -92,6 +93,7 @@ def decode(
         sha256: digest of ``data`` where it is known already.
         views: what is kept of the picture; None: all of it.
         picture: the opened picture of the same bytes where somebody has decoded all of it already (a Pillow image).
+        kinds: whether to tell what kind of picture it is; for a small one that takes as long as to decode it.
     """
     bounds = limits or Limits()
     kind = identify.identify(data[: identify.HEAD_BYTES], name)
@@ -106,7 +108,7 @@ def decode(
             if not isinstance(picture, Image.Image) or _draft_of(picture, bounds, views) is not None:
                 picture = Image.open(BytesIO(data), formats=[kind.decoder])
             with picture:
-                return _decoded(picture, data, kind.decoder, bounds, digest, views)
+                return _decoded(picture, data, kind.decoder, bounds, digest, views, kinds)
     except (Exception, RecursionError) as fault:  # a hostile file can raise anything in a decoder
         return _failure_of(fault, bounds)
 
@@ -116,7 +118,7 @@ class _TooManyPixels(Exception):
 
 
 def _decoded(
-    opened: Image.Image, data: bytes, decoder: str, limits: Limits, digest: str, views: Views | None
+    opened: Image.Image, data: bytes, decoder: str, limits: Limits, digest: str, views: Views | None, kinds: bool
 ) -> DecodedImage:
     full_px = opened.size
     draft = _draft_of(opened, limits, views)
@@ -153,7 +155,7 @@ def _decoded(
     from fakescan.intake.scope import Look
 
     look = Look(upright)
-    kind, phash = look.kind, phash_of(look.reduced)
+    kind, phash = look.kind if kinds else None, phash_of(look.coarse)
     width, height = upright.size if opened_px == full_px else turned_size(full_px, orientation)
     return DecodedImage(final, digest, width, height, frames, orientation, tuple(notes), kind, phash, views)
 

@@ -171,6 +171,7 @@ def examine_steps(
     tell: Callable[[Step], None],
     *,
     views: Views | None = None,
+    kinds: bool = True,
 ) -> None:
     """Examine a file and tell each step as soon as it is done. The last one is a ``Pictured`` or a ``Failure``.
 
@@ -181,9 +182,10 @@ def examine_steps(
         readers: evidence readers that are asked, in order.
         tell: called with each step.
         views: what is kept of the picture; None: all of it.
+        kinds: whether to tell what kind of picture it is.
     """
     try:
-        _examine(source, name, limits, readers, tell, views)
+        _examine(source, name, limits, readers, tell, views, kinds)
     except MemoryError:
         tell(out_of_memory())
 
@@ -195,6 +197,7 @@ def _examine(
     readers: Readers,
     tell: Callable[[Step], None],
     views: Views | None,
+    kinds: bool,
 ) -> None:
     started = perf_counter()
     allowed = limits.max_file_bytes
@@ -214,7 +217,7 @@ def _examine(
         picture = getattr(reader, "picture", None) or picture  # see ``protocols.Decodes``; its check takes 50 us
         tell(ReaderDone(name, evidence, perf_counter() - started))
     started = perf_counter()
-    image = decode(data, name=base, limits=limits, sha256=digest, views=views, picture=picture)
+    image = decode(data, name=base, limits=limits, sha256=digest, views=views, picture=picture, kinds=kinds)
     if isinstance(image, Failure):
         tell(image)
         return

@@ -69,6 +69,8 @@ class DecodePool:
         self._closed = False
         self.views: Views | None = None
         """What is kept of each picture from now on; None: all of it. May be changed at any time."""
+        self.kinds = True
+        """Whether the kind of each picture is told from now on, which takes a while. May be changed at any time."""
         for _ in range(processes):
             self._seats.put(None)
 
@@ -134,7 +136,7 @@ class DecodePool:
         size_bytes = len(source) if isinstance(source, bytes) else size_of(source)
         gathered = Examination(name, readers, size_bytes)
         if self._in_process:
-            examine_steps(source, name, self._limits, readers, gathered.add, views=self.views)
+            examine_steps(source, name, self._limits, readers, gathered.add, views=self.views, kinds=self.kinds)
             return gathered.result()
         self._ask_until_settled(source, name, gathered, readers)
         return gathered.result()
@@ -144,21 +146,22 @@ class DecodePool:
 
         However many of them the file costs, they have one time limit together.
         """
-        anew = False
+        again = False
         left = budget_of(self._limits)
         while True:
-            with self._seat(anew=anew) as worker:
-                used = worker.files > 0
+            # A file is only blamed by a process of its own (what others left behind may have killed this one) that
+            # tells each step at once, for else it is not known what it died over.
+            with self._seat(anew=again) as worker:
                 open_readers = {reader: readers[reader] for reader in gathered.readers_left}
-                died = self._ask(worker, source, name, gathered, open_readers, left)
+                request = self._request(source, name, open_readers, at_once=again)
+                died = self._ask(worker, request, source, gathered, left)
                 left = left.less(worker.used)
             if self._closed:
                 raise _ended()
             if died is None:
                 return
-            # A file is only blamed by a process of its own: what others left behind may have killed this one.
-            anew = True
-            if left.is_left and used and died.why is not Ended.TIME:
+            if left.is_left and not again:
+                again = True
                 continue
             if left.is_left and gathered.is_read and gathered.readers_left:
                 # It died over the metadata: the picture is still to be had.
@@ -168,11 +171,10 @@ class DecodePool:
             return
 
     def _ask(
-        self, worker: Worker, source: str | bytes, name: str, gathered: Examination, readers: Readers, budget: Budget
+        self, worker: Worker, request: dict[str, Any], source: str | bytes, gathered: Examination, budget: Budget
     ) -> WorkerDiedError | None:
         used = worker.files > 0
         body = source if isinstance(source, bytes) else b""
-        request = _request(source, name, readers, self.views)
         try:
             with contextlib.closing(worker.steps(request, body, budget=budget)) as steps:
                 for step in steps:
@@ -182,6 +184,20 @@ class DecodePool:
         except WorkerDiedError as death:
             return death
         return None
+
+    def _request(self, source: str | bytes, name: str, readers: Readers, *, at_once: bool) -> dict[str, Any]:
+        by_path = isinstance(source, str)
+        views = self.views
+        return {
+            # As bytes: the other process may think differently about the encoding of file names.
+            "path": os.fsencode(source).hex() if by_path else "",
+            "size_bytes": None if by_path else len(source),
+            "name": name,
+            "readers": dict(readers),
+            "views": None if views is None else _plain(views),
+            "kinds": self.kinds,
+            "at_once": at_once,
+        }
 
     @contextlib.contextmanager
     def _seat(self, *, anew: bool) -> Iterator[Worker]:
@@ -216,18 +232,6 @@ class DecodePool:
         with self._lock:
             self._alive.discard(worker)
         worker.kill()
-
-
-def _request(source: str | bytes, name: str, readers: Readers, views: Views | None) -> dict[str, Any]:
-    by_path = isinstance(source, str)
-    return {
-        # As bytes: the other process may think differently about the encoding of file names.
-        "path": os.fsencode(source).hex() if by_path else "",
-        "size_bytes": None if by_path else len(source),
-        "name": name,
-        "readers": dict(readers),
-        "views": None if views is None else _plain(views),
-    }
 
 
 @lru_cache(maxsize=8)

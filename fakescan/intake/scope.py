@@ -74,15 +74,19 @@ class Look:
         self._image = image
 
     @cached_property
+    def coarse(self) -> Image.Image:
+        """A copy whose short side is at most twice that of ``reduced``; of a strip, its middle."""
+        factor = min(self._whole.size) // _SMALL_PX
+        return self._whole.reduce(factor) if factor > 1 else self._whole
+
+    @cached_property
     def reduced(self) -> Image.Image:
         """A copy of bounded size; of a strip, its middle."""
-        factor = min(self._whole.size) // _SMALL_PX
-        reduced = self._whole.reduce(factor) if factor > 1 else self._whole
-        scale = _SMALL_PX / min(reduced.size)
+        scale = _SMALL_PX / min(self.coarse.size)
         if scale >= 1:
-            return reduced
-        size = (max(1, round(reduced.width * scale)), max(1, round(reduced.height * scale)))
-        return reduced.resize(size, Image.Resampling.BILINEAR)
+            return self.coarse
+        size = (max(1, round(self.coarse.width * scale)), max(1, round(self.coarse.height * scale)))
+        return self.coarse.resize(size, Image.Resampling.BILINEAR)
 
     @cached_property
     def kind(self) -> ImageKind:

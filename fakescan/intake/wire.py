@@ -6,8 +6,9 @@ No pickles: whatever a hostile picture makes of the decoding process, it can sen
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -19,8 +20,6 @@ from fakescan.intake.examine import FileRead, Pictured, ReaderDone, Step
 
 READY = {"is": "ready"}
 """Sent once by the process, when it can take its first file."""
-END = {"is": "end"}
-"""Sent after the last step of a file."""
 
 _LENGTH_BYTES = 4
 _MAX_HEADER_BYTES = 16 * 1024 * 1024
@@ -41,11 +40,15 @@ def send(stream: BinaryIO, header: Mapping[str, Any], body: bytes = b"") -> None
         header: plain values.
         body: bytes that follow; the header must tell their number.
     """
-    text = json.dumps(header).encode("ascii")
-    stream.write(len(text).to_bytes(_LENGTH_BYTES, "little") + text)
+    stream.write(_framed(header))
     if body:
         stream.write(body)
     stream.flush()
+
+
+def _framed(header: Mapping[str, Any]) -> bytes:
+    text = json.dumps(header).encode("ascii")
+    return len(text).to_bytes(_LENGTH_BYTES, "little") + text
 
 
 def receive(stream: BinaryIO) -> dict[str, Any]:
@@ -97,84 +100,97 @@ def receive_bytes(stream: BinaryIO, count: int) -> bytearray:
     return buffer
 
 
-def send_step(stream: BinaryIO, step: Step) -> None:
-    """Write a step of an examination.
+def send_steps(stream: BinaryIO, steps: Sequence[Step], *, is_end: bool = False) -> None:
+    """Write steps of an examination.
 
     Args:
         stream: the pipe.
-        step: what happened.
+        steps: what happened, in order; at most one picture, and that last.
+        is_end: whether the file has no more steps.
     """
-    match step:
-        case FileRead():
-            send(stream, {"is": "file", **_plain(step)})
-        case ReaderDone():
-            items = [_plain(item) for item in step.evidence]
-            send(stream, {"is": "reader", "reader": step.reader, "items": items, "elapsed_s": step.elapsed_s})
-        case Pictured():
-            facts = {name: getattr(step.image, name) for name in _IMAGE_FACTS}
-            header = {**facts, "size_px": step.image.image.size, "elapsed_s": step.elapsed_s}
-            send(stream, {"is": "picture", **header})
-            image = step.image.image
-            for top, rows in _strips(*image.size):
-                stream.write(image.crop((0, top, image.width, top + rows)).tobytes())
-            stream.flush()
-        case _:
-            send(stream, {"is": "failure", **_plain(step)})
+    stream.write(_framed({"steps": [_told(step) for step in steps], "is_end": is_end}))
+    if steps and isinstance(steps[-1], Pictured):
+        image = steps[-1].image.image
+        for top, rows in _strips(*image.size):
+            stream.write(image.crop((0, top, image.width, top + rows)).tobytes())
+    stream.flush()
 
 
-def receive_step(stream: BinaryIO, max_pixels: int, views: Views | None = None) -> Step | None:
-    """Read a step; None at the end of the file's steps.
+def receive_steps(stream: BinaryIO, max_pixels: int, views: Views | None = None) -> tuple[list[Step], bool]:
+    """Read what ``send_steps`` wrote.
 
     Args:
         stream: the pipe.
         max_pixels: larger pictures cannot come from an honest process.
         views: what was asked for of the picture; None: all of it.
 
+    Returns:
+        The steps, and whether the file has no more of them.
+
     Raises:
         WireError: when the other side is gone or does not keep to the form.
     """
     header = receive(stream)
-    what = header.pop("is", None)
     try:
-        match what:
-            case "end":
-                return None
-            case "file":
-                return FileRead(**header)
-            case "reader":
-                items = tuple(_evidence(item) for item in header["items"])
-                return ReaderDone(str(header["reader"]), items, float(header["elapsed_s"]))
-            case "picture":
-                return _picture(stream, header, max_pixels, views)
-            case "failure":
-                return Failure(**header)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        pass
-    raise WireError
+        told = header["steps"]
+        is_picture = bool(told) and "picture" in told[-1]
+        steps = [_step(each) for each in (told[:-1] if is_picture else told)]
+        if is_picture:
+            steps.append(_picture(stream, told[-1], max_pixels, views))
+        return steps, header["is_end"] is True
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
+        raise WireError from None
 
 
-_FIELDS = {kind: tuple(item.name for item in fields(kind)) for kind in (FileRead, Evidence, Failure)}
+_VALUES = {kind: attrgetter(*(item.name for item in fields(kind))) for kind in (FileRead, Evidence, Failure)}
+"""All fields of a record that holds nothing but plain values, in order; ``asdict`` copies each of them deeply."""
 _IMAGE_FACTS = ("sha256", "width_px", "height_px", "frame_count", "orientation", "notes", "kind", "phash")
+_SUPPORTS = {item.value: item for item in Supports}
+_STRENGTHS = {item.value: item for item in Strength}
+_STATUSES = {item.value: item for item in EvidenceStatus}
 
 
-def _plain(record: Any) -> dict[str, Any]:
-    """The fields of a record that holds nothing but plain values; ``asdict`` copies each of them deeply."""
-    return {name: getattr(record, name) for name in _FIELDS[type(record)]}
+def _told(step: Step) -> dict[str, Any]:
+    """A step in plain values; pixels follow behind the header."""
+    match step:
+        case FileRead():
+            return {"file": _VALUES[FileRead](step)}
+        case ReaderDone():
+            evidence = [_VALUES[Evidence](item) for item in step.evidence]
+            return {"reader": step.reader, "evidence": evidence, "elapsed_s": step.elapsed_s}
+        case Pictured():
+            facts = {name: getattr(step.image, name) for name in _IMAGE_FACTS}
+            return {"picture": facts, "size_px": step.image.image.size, "elapsed_s": step.elapsed_s}
+        case _:
+            return {"failure": _VALUES[Failure](step)}
 
 
-def _evidence(item: Mapping[str, Any]) -> Evidence:
-    return Evidence(
-        **{
-            **item,
-            "supports": Supports(item["supports"]),
-            "strength": Strength(item["strength"]),
-            "status": EvidenceStatus(item["status"]),
-        }
-    )
+def _step(told: Mapping[str, Any]) -> Step:
+    """A step but for a picture, as ``_told`` put it."""
+    if "reader" in told:
+        evidence = tuple(_evidence(*_texts(values)) for values in told["evidence"])
+        return ReaderDone(str(told["reader"]), evidence, float(told["elapsed_s"]))
+    if "failure" in told:
+        return Failure(*_texts(told["failure"]))
+    size_bytes, sha256, media_type, elapsed_s = told["file"]
+    return FileRead(int(size_bytes), str(sha256), None if media_type is None else str(media_type), float(elapsed_s))
 
 
-def _picture(stream: BinaryIO, header: Mapping[str, Any], max_pixels: int, views: Views | None) -> Pictured:
-    width, height = (int(side) for side in header["size_px"])
+def _texts(values: list[Any]) -> list[str]:
+    """Values that are all text: anything else would only be noticed where a report is written."""
+    if any(type(value) is not str for value in values):
+        raise WireError
+    return values
+
+
+def _evidence(
+    reader: str, name: str, value: str, supports: str, strength: str, status: str, note: str, unit: str
+) -> Evidence:
+    return Evidence(reader, name, value, _SUPPORTS[supports], _STRENGTHS[strength], _STATUSES[status], note, unit)
+
+
+def _picture(stream: BinaryIO, told: Mapping[str, Any], max_pixels: int, views: Views | None) -> Pictured:
+    width, height = (int(side) for side in told["size_px"])
     if min(width, height) < 1 or width * height > (max_pixels if views is None else views.pixels):
         raise WireError
     if views is not None and (width, height) != views.strip_px:
@@ -190,6 +206,7 @@ def _picture(stream: BinaryIO, header: Mapping[str, Any], max_pixels: int, views
         image.paste(strip, (0, top))
     if image is None:
         raise WireError
+    header = told["picture"]
     decoded = DecodedImage(
         image,
         str(header["sha256"]),
@@ -202,7 +219,7 @@ def _picture(stream: BinaryIO, header: Mapping[str, Any], max_pixels: int, views
         None if header["phash"] is None else str(header["phash"]),
         views,
     )
-    return Pictured(decoded, float(header["elapsed_s"]))
+    return Pictured(decoded, float(told["elapsed_s"]))
 
 
 def _strips(width: int, height: int) -> Iterator[tuple[int, int]]:

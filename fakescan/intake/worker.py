@@ -28,8 +28,8 @@ _END_TIMEOUT_S = 5.0
 _SOON_S = 0.01
 """Steps that are done sooner are not measured one by one."""
 _PIPE_BYTES = 256 * 1024
-_READER_PARTS = 3
-"""A single evidence reader may take a third of what a file may."""
+_READER_PARTS, _SILENT_PARTS = 3, 6
+"""A single evidence reader may take a third of what a file may, a process that tells nothing a sixth."""
 
 
 class WorkerDiedError(Exception):
@@ -60,7 +60,7 @@ class Worker:
         self.files = 0
         """Files that it was asked about."""
         self.used = Budget(0.0, 0.0)
-        """What the last of them took."""
+        """What the last of them took where it was given up; nothing where it was answered."""
         try:
             self._process = started("fakescan.intake.child", stderr=subprocess.DEVNULL)
             _widened(self._process.stdout)
@@ -84,7 +84,7 @@ class Worker:
         """Ask about a file.
 
         Args:
-            request: path, name, readers and views.
+            request: path, name, readers, views, whether the kind is told, and whether each step is told at once.
             body: the file's bytes where the parent has them.
             budget: what all of it may take; None: what the limits allow a file.
 
@@ -95,33 +95,39 @@ class Worker:
             WorkerDiedError: when the process dies, or is ended at a limit.
         """
         self.files += 1
-        finished = False
+        self.used = Budget(0.0, 0.0)
+        finished = given = False
         allowed = budget or budget_of(self._limits)
         # If a reader hangs, there is still time for the picture.
         for_reader = budget_of(self._limits, parts=_READER_PARTS)
         readers_left = len(request["readers"])
         views = None if request["views"] is None else Views(**request["views"])
-        started = looked = self._watch.allow(allowed)
+        # As long as nothing is heard, what takes so long may be a reader: another process is to tell which.
+        is_told = request["at_once"] or not readers_left
+        first = allowed if is_told else allowed.within(budget_of(self._limits, parts=_SILENT_PARTS))
+        started = looked = self._watch.allow(first)
         try:
             wire.send(self._input, request, body)
-            while (step := wire.receive_step(self._output, self._limits.max_pixels, views)) is not None:
-                if isinstance(step, FileRead | ReaderDone):
-                    readers_left -= isinstance(step, ReaderDone)
+            while not finished:
+                steps, finished = wire.receive_steps(self._output, self._limits.max_pixels, views)
+                if not finished:
+                    readers_left -= sum(isinstance(step, ReaderDone) for step in steps)
                     # Most readers take no time worth a look at the clocks; the next one's part begins a little early.
                     is_late = monotonic() - looked.wall_s > _SOON_S
                     if not readers_left:
                         self._watch.allow(allowed, started)
-                    elif is_late or isinstance(step, FileRead):
+                    elif is_late or any(isinstance(step, FileRead) for step in steps):
                         looked = self._watch.clocks() if is_late else looked
                         left = allowed.less(spent(started, looked))
                         self._watch.allow(left.within(for_reader), looked)
-                yield step
-            finished = True
+                yield from steps
+            given = True
         except (wire.WireError, OSError, ValueError):
             raise WorkerDiedError(self._watch.ended) from None
         finally:
             self._watch.rest()
-            self.used = self._watch.used_since(started)
+            if not given:
+                self.used = self._watch.used_since(started)
             # Whoever stops in the middle leaves a process that still talks about this file.
             if not finished or self._watch.ended:
                 self.kill()

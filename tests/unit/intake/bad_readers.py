@@ -33,6 +33,14 @@ class Hanging(Reader):
         return []
 
 
+class Slow(Reader):
+    """Takes longer than a process may that tells nothing, and less than a reader may."""
+
+    def read(self, file: SourceFile, data: bytes) -> list[Evidence]:
+        time.sleep(1.4)
+        return super().read(file, data)
+
+
 class Looping(Reader):
     """Uses a processor for as long as it is let."""
 

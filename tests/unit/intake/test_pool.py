@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -73,6 +74,16 @@ def test_everything_about_a_file_at_once(picture: Path, in_process: bool) -> Non
     assert examined.image.image.tobytes() == Image.open(BytesIO(png(5))).convert("RGB").tobytes()
 
 
+@pytest.mark.parametrize("in_process", [True, False])
+def test_the_kind_is_told_where_somebody_asks(picture: Path, in_process: bool) -> None:
+    with DecodePool(in_process=in_process) as pool:
+        asked = pool.examine(found(picture)).record
+        pool.kinds = False
+        not_asked = pool.examine(found(picture)).record
+    assert asked.kind is not None
+    assert not_asked == replace(asked, kind=None)
+
+
 def test_the_picture_of_a_worker_is_an_ordinary_one(picture: Path) -> None:
     with DecodePool() as pool:
         decoded = pool.decode(picture)
@@ -107,6 +118,13 @@ def test_a_bad_reader_costs_its_evidence_and_nothing_else(picture: Path, name: s
     assert examined.image is not None
     assert statuses(examined) == {"bad": EvidenceStatus.FIRED, name: EvidenceStatus.FAILED}
     assert isinstance(again, DecodedImage)
+
+
+def test_what_is_slow_without_hanging_loses_nothing(picture: Path) -> None:
+    with DecodePool(limits=Limits(timeout_s=600.0, wall_timeout_s=6.0), readers=readers("Slow")) as pool:
+        examined = pool.examine(found(picture))
+    assert examined.image is not None
+    assert statuses(examined) == {"bad": EvidenceStatus.FIRED}
 
 
 @BOUNDED

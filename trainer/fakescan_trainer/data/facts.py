@@ -92,6 +92,7 @@ class Reencoder:
         """
         self._root, self._side, self._quality = root, max_side_px, quality
         self._pool = DecodePool(workers, Limits(max_short_side_px=max_side_px))
+        self._pool.kinds = False
 
     def jpeg(self, image: str) -> bytes | Failure:
         """A JPEG of the picture, or why there is none. Safe to call from several threads.

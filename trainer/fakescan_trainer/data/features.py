@@ -44,7 +44,7 @@ def open_rgb(path: Path) -> Image.Image:
     Raises:
         OSError: it cannot be decoded.
     """
-    decoded = decode(path.read_bytes(), name=path.name)
+    decoded = decode(path.read_bytes(), name=path.name, kinds=False)
     if isinstance(decoded, Failure):
         raise OSError(decoded.message)
     return decoded.image

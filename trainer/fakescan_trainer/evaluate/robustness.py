@@ -162,7 +162,7 @@ def write_variants(answers: Iterable[Answer], folder: Path, variants: Sequence[V
         if answer.p_fake is None:
             continue
         sample = answer.sample
-        picture = decode(sample.file.read_bytes(), name=sample.file.name)
+        picture = decode(sample.file.read_bytes(), name=sample.file.name, kinds=False)
         if isinstance(picture, Failure):
             failed += 1
             continue
