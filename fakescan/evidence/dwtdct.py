@@ -10,6 +10,7 @@ or cropping.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import comb
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ _CHANCE = 1e-8
 _FEWEST_REPEATS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Message:
     """A message that a tool is known to embed."""
 
@@ -36,7 +37,7 @@ class Message:
     bits: tuple[int, ...]
     """The message."""
 
-    @property
+    @cached_property
     def needed(self) -> int:
         """Fewest equal bits that are no accident."""
         length = len(self.bits)
@@ -78,8 +79,8 @@ def find(image: Image) -> tuple[Message, int] | None:
         rounds = len(said) // length
         if rounds < _FEWEST_REPEATS:
             continue
-        shares = said[: rounds * length].reshape(rounds, length).mean(axis=0)
-        equal = int(((shares > 0.5) == _as_array(message.bits)).sum())
+        votes_for_one = said[: rounds * length].reshape(rounds, length).sum(axis=0)
+        equal = int(((2 * votes_for_one > rounds) == _as_array(message.bits)).sum())
         if equal >= message.needed and (best is None or equal / length > best[1] / len(best[0].bits)):
             best = message, equal
     return best
@@ -107,9 +108,13 @@ def votes(image: Image) -> Any:
     # Only U is needed of the colours (BT.601), rounded to eight bits as the embedder's conversion rounds it.
     u = np.asarray(image.crop((0, 0, across * 2 * _BLOCK, down * 2 * _BLOCK)).convert("L", _TO_U))
     # Twice the low-pass part, so that it stays in whole numbers; none of them is below zero.
-    low = u[0::2, 0::2].astype(np.uint16)
-    for corner in (u[1::2, 0::2], u[0::2, 1::2], u[1::2, 1::2]):
-        low += corner
+    pairs = np.ascontiguousarray(u).view(np.uint16)  # two neighbours each
+    low = (pairs & 0xFF) + (pairs >> 8)
+    low = low[0::2] + low[1::2]
     low[::_BLOCK, ::_BLOCK] = 0  # the first value of each block carries nothing
-    strongest = low.reshape(down, _BLOCK, across, _BLOCK).max(axis=1).max(axis=2).reshape(-1)
+    strongest = low[::_BLOCK].copy()
+    for row in range(1, _BLOCK):
+        np.maximum(strongest, low[row::_BLOCK], out=strongest)
+    columns = [strongest[:, column::_BLOCK] for column in range(_BLOCK)]
+    strongest = np.maximum(np.maximum(*columns[:2]), np.maximum(*columns[2:])).reshape(-1)
     return strongest % (2 * _STEP) > _STEP

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from fakescan.core.records import SourceFile
 from fakescan.evidence.containers import Metadata, metadata_of
@@ -20,15 +20,19 @@ def once_a_file(read: Callable[[SourceFile, bytes], _Found]) -> Callable[[Source
     Args:
         read: reads it; what it raises, everybody hears.
     """
-    known: WeakKeyDictionary[SourceFile, tuple[bytes, _Found]] = WeakKeyDictionary()
+    latest: list[tuple[ref[SourceFile], bytes, _Found]] = []
+
+    def forget(_gone: ref[SourceFile]) -> None:
+        latest.clear()
 
     @wraps(read)
     def found(file: SourceFile, data: bytes) -> _Found:
-        kept = known.get(file)
-        # Files are equal by what is said of them; the bytes are what counts.
-        if kept is None or kept[0] is not data:
-            kept = known[file] = data, read(file, data)
-        return kept[1]
+        for of_file, of_data, known in latest:  # one at most; a weak mapping would take longer than most readings
+            if of_file() is file and of_data is data:
+                return known
+        new = read(file, data)
+        latest[:] = [(ref(file, forget), data, new)]
+        return new
 
     return found
 
