@@ -26,19 +26,19 @@ class Detail:
         """What two more halvings destroy after a first one."""
 
     @property
-    def upper(self) -> float:
-        """As ``finest``, as if the lower half had lost nothing: never more than it."""
+    def at_least(self) -> float:
+        """As ``finest``, as if nothing were lost below the upper quarter: never more than it."""
         return self._upper / max(1, self._grey.size) / self.coarse
 
     @property
     def finest(self) -> float:
         """What halving destroys, by ``coarse``."""
-        half = len(self._grey) // 2
-        return (self._upper + self._lost(half, 2 * half)) / max(1, self._grey.size) / self.coarse
+        rows = len(self._grey)
+        return (self._upper + self._lost(rows // 4, rows)) / max(1, self._grey.size) / self.coarse
 
     @cached_property
     def _upper(self) -> int:
-        return self._lost(0, len(self._grey) // 2)
+        return self._lost(0, len(self._grey) // 4)
 
     def _lost(self, top: int, bottom: int) -> int:
         """Sum over some of the rows."""

@@ -170,8 +170,8 @@ class Look:
         """Whether the finest detail is missing all over, as after scaling up by three or four."""
         found = False
         for part in self._parts():
-            # What the upper half has lost is mostly enough to say no.
-            if part.upper >= _UPSCALED_BELOW or part.finest >= _UPSCALED_BELOW:
+            # What the upper quarter has lost is mostly enough to say no.
+            if part.at_least >= _UPSCALED_BELOW or part.finest >= _UPSCALED_BELOW:
                 return False
             found = True
         return found

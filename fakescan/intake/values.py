@@ -18,6 +18,7 @@ Values = npt.NDArray[np.uint8]
 Marks = npt.NDArray[np.bool_]
 """Which values are meant."""
 
+_Wide = npt.NDArray[np.uint16]
 _SHARE_BITS = 22
 
 
@@ -58,8 +59,15 @@ def steps(plane: Values) -> Values:
     Args:
         plane: rows and columns.
     """
-    across, down = gaps(plane[:, 1:], plane[:, :-1]), gaps(plane[1:], plane[:-1])
-    return np.concatenate((across.reshape(-1), down.reshape(-1)))
+    height, width = plane.shape
+    row = plane.reshape(-1)  # rows one after the other: three times as fast as row by row
+    found = np.empty(height * (width - 1) + (height - 1) * width, np.uint8)
+    across, down = found[: height * (width - 1)], found[height * (width - 1) :]
+    beside = np.empty(row.size, np.uint8)
+    beside[:-1] = gaps(row[1:], row[:-1])  # from the end of a row to the next one, too: that column is left out
+    across.reshape(height, width - 1)[...] = beside.reshape(height, width)[:, :-1]
+    down[...] = gaps(row[width:], row[:-width])
+    return found
 
 
 def steps_within(plane: Values, where: Marks) -> Values:
@@ -133,7 +141,13 @@ def smoothed(plane: Values) -> Values:
     Args:
         plane: rows and columns.
     """
-    return _mean_of_three(_mean_of_three(plane).T).T
+    height, width = plane.shape
+    wide = np.empty((height, width + 2), np.uint16)  # beyond the ends the outermost value goes on
+    wide[:, 1:-1], wide[:, 0], wide[:, -1] = plane, plane[:, 0], plane[:, -1]
+    high = np.empty((height + 2, width), np.uint16)
+    high[1:-1] = _mean_of_three(wide[:, :-2], wide[:, 1:-1], wide[:, 2:])
+    high[0], high[-1] = high[1], high[-2]
+    return _mean_of_three(high[:-2], high[1:-1], high[2:]).astype(np.uint8)
 
 
 def saturation_and_value(planes: Values) -> tuple[Values, Values]:
@@ -178,16 +192,13 @@ def _below(values: Values, bound: int) -> int:
     return int(np.count_nonzero(values < bound))
 
 
-def _mean_of_three(plane: Values) -> Values:
-    """Along each row; beyond its ends the outermost value goes on."""
-    sums = plane.astype(np.uint16)
-    sums += 1  # so that the division rounds
-    sums[:, 1:] += plane[:, :-1]
-    sums[:, :1] += plane[:, :1]
-    sums[:, :-1] += plane[:, 1:]
-    sums[:, -1:] += plane[:, -1:]
+def _mean_of_three(one: _Wide, two: _Wide, three: _Wide) -> _Wide:
+    """Rounded."""
+    sums = one + two
+    sums += three
+    sums += 1
     sums //= 3
-    return sums.astype(np.uint8)
+    return sums
 
 
 @cache
