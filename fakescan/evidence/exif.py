@@ -89,7 +89,7 @@ class ExifReader:
         if len(blocks[0]) > _MAX_BLOCK_BYTES or not tiff.is_bearable():
             yield self._said(EvidenceStatus.FAILED, "The EXIF data is damaged, or made to take forever to read.")
             return
-        tags = _tags_of(tiff.bounded())
+        tags = _tags_of(blocks[0])
         found = [*self._camera(tags), *self._faults(tags, blocks[0], actual), *self._context(tags)]
         yield from found or [self._said(EvidenceStatus.SILENT, "The EXIF data names no camera, time or place.")]
 

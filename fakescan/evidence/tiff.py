@@ -14,7 +14,6 @@ _POINTERS = {0x8769: EXIF_IFD, 0x8825: GPS_IFD}
 _ALL_POINTERS = (0x8769, 0x8825, 0xA005)
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _ASCII = 2
-_ENTRY_BYTES = 12
 _MAX_ENTRIES = 1_000
 _MAX_FIELD_BYTES = 1_000_000
 _MAX_WORK = 200_000
@@ -81,46 +80,34 @@ class Tiff:
         """
         if not self.is_valid:
             return False
-        work = 0
-        for known, at in self._directories():
-            work += self._work_of(at)
-            if work > _MAX_WORK or known > _MAX_ENTRIES:
-                return False
-        return True
-
-    def bounded(self) -> bytes:
-        """The block, without the entries that directories claim to have behind its end; it must be bearable.
-
-        exifread would read each of them, up to 65,535 for two bytes. One is left, so that the pointer behind the
-        entries still lies behind the end.
-        """
-        changed: bytearray | None = None  # copied once, however many directories there are
-        for _, at in self._directories() if self.is_valid else ():
-            room = max(0, len(self._data) - at - 2) // _ENTRY_BYTES + 1
-            if room < self._number(at, 2):
-                changed = changed or bytearray(self._data)
-                struct.pack_into(f"{self._order}H", changed, at, room)
-        return self._data if changed is None else bytes(changed)
-
-    def _directories(self) -> Iterator[tuple[int, int]]:
-        """Where each directory lies, behind how many there are in the chain so far. Lazily: there may be millions."""
-        at, seen = self._number(4, 4), set[int]()
+        work, at, seen = 0, self._number(4, 4), set[int]()
         while at and at not in seen:
             seen.add(at)
-            for directory in chain((at,), self._sub_directories(at)):
-                yield len(seen), directory
-            at = self._number(at + 2 + _ENTRY_BYTES * self._number(at, 2), 4)
+            for directory in chain((at,), self._sub_directories(at)):  # lazily: there may be millions
+                work += self._work_of(directory)
+                if work > _MAX_WORK:
+                    return False
+            at = self._number(at + 2 + 12 * self._number(at, 2), 4)
+            if len(seen) > _MAX_ENTRIES:
+                return False
+        return True
 
     def _sub_directories(self, at: int) -> Iterator[int]:
         for entry in self._entries(at, limit=0xFFFF):
             if entry.tag in _ALL_POINTERS:
-                nested = self._number(entry.value_at, 4)
+                nested = self._pointer(entry)
                 yield nested
                 yield from (
-                    self._number(inner.value_at, 4)
+                    self._pointer(inner)
                     for inner in self._entries(nested, limit=0xFFFF)
                     if inner.tag in _ALL_POINTERS
                 )
+
+    def _pointer(self, entry: Entry) -> int:
+        """Its first value, as exifread takes it: pointers are four bytes long, but a file may say otherwise."""
+        size = _TYPE_BYTES.get(entry.kind, 0)
+        inline = size * entry.count <= 4
+        return self._number(entry.value_at if inline else self._number(entry.value_at, 4), size)
 
     def _work_of(self, at: int) -> int:
         work = self._number(at, 2)
@@ -135,8 +122,8 @@ class Tiff:
 
     def _entries(self, at: int, limit: int = _MAX_ENTRIES) -> Iterator[Entry]:
         for number in range(min(self._number(at, 2), limit)):
-            start = at + 2 + _ENTRY_BYTES * number
-            if start + _ENTRY_BYTES > len(self._data):
+            start = at + 2 + 12 * number
+            if start + 12 > len(self._data):
                 return
             tag, kind, count = struct.unpack_from(f"{self._order}HHI", self._data, start)
             yield Entry(tag, kind, count, start + 8)
