@@ -98,9 +98,7 @@ class Tiff:
                 nested = self._pointer(entry)
                 yield nested
                 yield from (
-                    self._pointer(inner)
-                    for inner in self._entries(nested, limit=0xFFFF)
-                    if inner.tag in _ALL_POINTERS
+                    self._pointer(inner) for inner in self._entries(nested, limit=0xFFFF) if inner.tag in _ALL_POINTERS
                 )
 
     def _pointer(self, entry: Entry) -> int:

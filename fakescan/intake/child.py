@@ -12,21 +12,22 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
-from time import monotonic
+from math import inf
+from time import monotonic, sleep
 from typing import Any, BinaryIO
 
 from fakescan.core.views import Views
 from fakescan.intake import wire
-from fakescan.intake.examine import FileRead, Step, examine_steps
+from fakescan.intake.examine import Step, examine_steps
 from fakescan.intake.limits import Limits
 
 _PATIENCE_S = 0.05
-"""Steps are kept back for so long at most."""
+"""Steps are kept back for about so long, twice as long at most."""
+_STACK_BYTES = 512 * 1024
 _BUFFER_BYTES = 64 * 1024
-"""All that is told of most files fits, so the parent is woken once."""
-_LARGE_BYTES = 4_000_000
-"""The steps of a larger file are never kept back: it takes long, and its picture most of it."""
+"""All that is told of most files fits, but for the views of their pictures."""
 
 
 def main() -> None:
@@ -38,21 +39,23 @@ def main() -> None:
     limits = Limits(**setup["limits"])
     _bound_memory(limits.address_space_bytes if limits.watched_bytes is None else None)
     _one_thread_per_picture()
+    account = Account(outgoing)
+    _set_clock(account)
     wire.send(outgoing, wire.READY)
     with contextlib.suppress(wire.WireError, BrokenPipeError):
         while True:
             request = wire.receive(incoming)
             # The parent ends it at its time limit; it ends itself should there be no parent left.
             with ended_after(limits.longest_s):
-                _serve(request, incoming, outgoing, limits)
+                _serve(request, incoming, account, limits)
 
 
-def _serve(request: dict[str, Any], incoming: BinaryIO, outgoing: BinaryIO, limits: Limits) -> None:
+def _serve(request: dict[str, Any], incoming: BinaryIO, account: Account, limits: Limits) -> None:
     source: str | bytes = os.fsdecode(bytes.fromhex(request["path"]))
     if request["size_bytes"] is not None:
         source = bytes(wire.receive_bytes(incoming, request["size_bytes"]))
     views = None if request["views"] is None else Views(**request["views"])
-    account = Account(outgoing, at_once=request["at_once"])
+    account.begin(at_once=request["at_once"])
     readers, kinds = request["readers"], request["kinds"]
     examine_steps(source, request["name"], limits, readers, account.add, views=views, kinds=kinds)
     account.end()
@@ -61,36 +64,79 @@ def _serve(request: dict[str, Any], incoming: BinaryIO, outgoing: BinaryIO, limi
 class Account:
     """Steps on their way to the parent: all together where a file is quickly done, else each as soon as it is done.
 
-    Waking the parent costs as much as many a step. What was kept back is lost if the process dies; the parent then
-    asks another one to tell each step at once.
+    Waking the parent costs as much as many a step. What is kept back is lost if the process dies; the parent then asks
+    another one to tell each step at once. A clock in another thread tells what there is, be it nothing, when a file
+    takes long; reading and decoding let other threads run.
     """
 
-    def __init__(self, outgoing: BinaryIO, *, at_once: bool) -> None:
-        """Begin with a file.
+    def __init__(self, outgoing: BinaryIO) -> None:
+        """Begin with no file.
 
         Args:
             outgoing: the pipe to the parent.
+        """
+        self._outgoing, self._kept = outgoing, list[Step]()
+        self._patience_ends_s = inf
+        self._lock = threading.Lock()
+        self.has_clock = False
+        """Whether something calls ``tick`` again and again; nothing is kept back otherwise."""
+
+    def begin(self, *, at_once: bool) -> None:
+        """A file begins.
+
+        Args:
             at_once: whether each step is told as soon as it is done, however quick it was.
         """
-        self._outgoing, self._at_once, self._kept = outgoing, at_once, list[Step]()
-        self._patience_ends_s = monotonic() + _PATIENCE_S
+        with self._lock:
+            self._kept = []
+            self._patience_ends_s = monotonic() + _PATIENCE_S if self.has_clock and not at_once else -inf
 
     def add(self, step: Step) -> None:
-        """Take the next step.
+        """Take the next step of the file.
 
         Args:
             step: what happened.
         """
-        self._kept.append(step)
-        is_large = isinstance(step, FileRead) and step.size_bytes > _LARGE_BYTES
-        self._at_once = self._at_once or is_large or monotonic() > self._patience_ends_s
-        if self._at_once:
-            wire.send_steps(self._outgoing, self._kept)
-            self._kept = []
+        with self._lock:
+            self._kept.append(step)
+            if monotonic() > self._patience_ends_s:
+                self._tell()
+
+    def tick(self) -> None:
+        """Some time has passed: tell what there is, once the file has taken long, and only once."""
+        with self._lock:
+            if -inf < self._patience_ends_s < monotonic():
+                self._tell()
 
     def end(self) -> None:
-        """There are no more steps."""
-        wire.send_steps(self._outgoing, self._kept, is_end=True)
+        """The file has no more steps."""
+        with self._lock:
+            self._tell(is_end=True)
+
+    def _tell(self, *, is_end: bool = False) -> None:
+        kept, self._kept = self._kept, []
+        self._patience_ends_s = inf if is_end else -inf
+        try:
+            wire.send_steps(self._outgoing, kept, is_end=is_end)
+        except MemoryError:
+            # Half a message may be out; nothing can be said any more that would be understood.
+            os._exit(1)
+
+
+def _set_clock(account: Account) -> None:
+    """Call ``tick`` from a thread; where there can be none, each step is told at once."""
+
+    def run() -> None:
+        # A parent that is gone is noticed by the main thread.
+        with contextlib.suppress(OSError, ValueError):
+            while True:
+                sleep(_PATIENCE_S)
+                account.tick()
+
+    threading.stack_size(_STACK_BYTES)
+    with contextlib.suppress(RuntimeError):
+        threading.Thread(target=run, daemon=True).start()
+        account.has_clock = True
 
 
 @contextlib.contextmanager

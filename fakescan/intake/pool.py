@@ -149,9 +149,8 @@ class DecodePool:
         again = False
         left = budget_of(self._limits)
         while True:
-            # A file is only blamed by a process of its own (what others left behind may have killed this one) that
-            # tells each step at once, for else it is not known what it died over.
             with self._seat(anew=again) as worker:
+                used = worker.files > 0
                 open_readers = {reader: readers[reader] for reader in gathered.readers_left}
                 request = self._request(source, name, open_readers, at_once=again)
                 died = self._ask(worker, request, source, gathered, left)
@@ -160,7 +159,10 @@ class DecodePool:
                 raise _ended()
             if died is None:
                 return
-            if left.is_left and not again:
+            # A file is only blamed by a process that has told what it died over, each step at once; and for anything
+            # but the time that passes, by one of its own: what other files left behind may have killed this one.
+            is_known = gathered.is_read and (died.why is Ended.TIME or not used)
+            if left.is_left and not again and not is_known:
                 again = True
                 continue
             if left.is_left and gathered.is_read and gathered.readers_left:
@@ -179,6 +181,7 @@ class DecodePool:
             with contextlib.closing(worker.steps(request, body, budget=budget)) as steps:
                 for step in steps:
                     if used and isinstance(step, Failure) and step == out_of_memory():
+                        worker.kill()  # it may be to blame itself
                         return WorkerDiedError(None)
                     gathered.add(step)
         except WorkerDiedError as death:

@@ -8,6 +8,7 @@ and their parent unpickles whatever they send. This one does neither, and works 
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Generator
@@ -62,7 +63,9 @@ class Worker:
         self.used = Budget(0.0, 0.0)
         """What the last of them took where it was given up; nothing where it was answered."""
         try:
-            self._process = started("fakescan.intake.child", stderr=subprocess.DEVNULL)
+            # A heap for each thread would take 64 MB of the address space that is allowed (glibc; others ignore it).
+            environment = {**os.environ, "MALLOC_ARENA_MAX": "1"}
+            self._process = started("fakescan.intake.child", stderr=subprocess.DEVNULL, environment=environment)
             _widened(self._process.stdout)
         except OSError as fault:
             raise _cannot_start(fault.strerror or type(fault).__name__) from None
@@ -102,9 +105,10 @@ class Worker:
         for_reader = budget_of(self._limits, parts=_READER_PARTS)
         readers_left = len(request["readers"])
         views = None if request["views"] is None else Views(**request["views"])
-        # As long as nothing is heard, what takes so long may be a reader: another process is to tell which.
-        is_told = request["at_once"] or not readers_left
-        first = allowed if is_told else allowed.within(budget_of(self._limits, parts=_SILENT_PARTS))
+        # As long as nothing is heard, nobody knows what takes so long: another process is to tell.
+        silent = budget_of(self._limits, parts=_SILENT_PARTS)
+        first = allowed if request["at_once"] else allowed.within(silent)
+        is_read = False
         started = looked = self._watch.allow(first)
         try:
             wire.send(self._input, request, body)
@@ -112,11 +116,12 @@ class Worker:
                 steps, finished = wire.receive_steps(self._output, self._limits.max_pixels, views)
                 if not finished:
                     readers_left -= sum(isinstance(step, ReaderDone) for step in steps)
+                    was_read, is_read = is_read, is_read or any(isinstance(step, FileRead) for step in steps)
                     # Most readers take no time worth a look at the clocks; the next one's part begins a little early.
                     is_late = monotonic() - looked.wall_s > _SOON_S
-                    if not readers_left:
+                    if not readers_left or not is_read:
                         self._watch.allow(allowed, started)
-                    elif is_late or any(isinstance(step, FileRead) for step in steps):
+                    elif is_late or not was_read:
                         looked = self._watch.clocks() if is_late else looked
                         left = allowed.less(spent(started, looked))
                         self._watch.allow(left.within(for_reader), looked)

@@ -14,6 +14,8 @@ from fakescan.version import __version__
 
 _PIXELS = "srgb"
 """How decoded pixels are brought to the model; another word where a change of that gives other answers."""
+_PHASH = "of the first reduction"
+"""How the perceptual hash is taken; another word where a change of that gives other hashes."""
 _TEXT = "no run of three twice"
 """How a forced text is chosen; another word where a change of that gives other texts."""
 
@@ -69,4 +71,6 @@ def row_key_of(key: str, options: ScanOptions, reading: Mapping[str, str]) -> st
     # Not the platform, and not the digest of our code: "tool" stands for what a release changed.
     libraries = {name: version for name, version in environment().items() if name not in ("platform", "code_sha256")}
     verdict = {"policy": options.policy, "threshold": options.threshold, "score": options.score}
-    return run_key({"key": key, "tool": __version__, "libraries": libraries, "reading": dict(reading), **verdict})
+    return run_key(
+        {"key": key, "tool": __version__, "libraries": libraries, "phash": _PHASH, "reading": dict(reading), **verdict}
+    )

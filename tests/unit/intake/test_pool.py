@@ -7,10 +7,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -18,12 +20,15 @@ from PIL import Image
 from fakescan.core.records import EvidenceStatus, Failure
 from fakescan.core.views import Views
 from fakescan.errors import FakescanError
-from fakescan.intake.decode import DecodedImage
+from fakescan.intake import pool as pool_module
+from fakescan.intake.decode import DecodedImage, out_of_memory
 from fakescan.intake.discover import Found
-from fakescan.intake.examine import Examined
+from fakescan.intake.examine import Examined, Step
 from fakescan.intake.limits import Limits
 from fakescan.intake.pool import DecodePool
 from fakescan.intake.views import view_of, views_in
+from fakescan.intake.watch import Budget
+from fakescan.intake.worker import Worker
 from tests.support.pictures import png
 from tests.unit.intake.bad_readers import HERE
 
@@ -120,11 +125,82 @@ def test_a_bad_reader_costs_its_evidence_and_nothing_else(picture: Path, name: s
     assert isinstance(again, DecodedImage)
 
 
-def test_what_is_slow_without_hanging_loses_nothing(picture: Path) -> None:
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
+    """All processes that pools start."""
+    begun: list[Worker] = []
+
+    def hired(limits: Limits) -> Worker:
+        begun.append(Worker(limits))
+        return begun[-1]
+
+    monkeypatch.setattr(pool_module, "Worker", hired)
+    return begun
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+def test_what_is_slow_without_hanging_takes_one_process(picture: Path, workers: list[Worker], is_warm: bool) -> None:
     with DecodePool(limits=Limits(timeout_s=600.0, wall_timeout_s=6.0), readers=readers("Slow")) as pool:
-        examined = pool.examine(found(picture))
+        for _ in range(1 + is_warm):
+            examined = pool.examine(found(picture))
     assert examined.image is not None
     assert statuses(examined) == {"bad": EvidenceStatus.FIRED}
+    assert len(workers) == 1
+
+
+@pytest.mark.parametrize("names", [(), ("Reader",)])
+def test_a_slow_picture_takes_one_process(
+    tmp_path: Path, picture: Path, workers: list[Worker], names: tuple[str, ...]
+) -> None:
+    slow = slow_picture(tmp_path)
+    with DecodePool(readers=readers(*names)) as pool:
+        taken_s = pool.examine(found(slow)).timings_s["decode"]
+    # Longer than a process may say nothing, less than a file may take.
+    with DecodePool(limits=Limits(timeout_s=4 * taken_s), readers=readers(*names)) as pool:
+        pool.examine(found(picture))
+        examined = pool.examine(found(slow))
+    assert examined.image is not None
+    assert len(workers) == 2
+
+
+@pytest.mark.parametrize(("name", "most"), [("Hanging", 2), ("Looping", 2), ("Dying", 3)])
+@pytest.mark.parametrize("is_warm", [False, True])
+def test_what_is_known_to_hang_is_not_asked_again(
+    picture: Path, workers: list[Worker], name: str, most: int, is_warm: bool
+) -> None:
+    with DecodePool(limits=Limits(timeout_s=6.0), readers=readers(name)) as pool:
+        if is_warm:
+            pool.decode(picture)
+        examined = pool.examine(found(picture))
+    assert examined.image is not None
+    assert statuses(examined) == {name: EvidenceStatus.FAILED}
+    assert len(workers) <= most
+
+
+class Crumbly(Worker):
+    """Has no memory left after the first file."""
+
+    def steps(
+        self, request: dict[str, Any], body: bytes = b"", *, budget: Budget | None = None
+    ) -> Generator[Step, None, None]:
+        if self.files:
+            self.files += 1
+            yield out_of_memory()
+        else:
+            yield from super().steps(request, body, budget=budget)
+
+
+def test_a_used_process_without_memory_is_replaced(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Worker] = []
+
+    def hired(limits: Limits) -> Worker:
+        begun.append(Crumbly(limits))
+        return begun[-1]
+
+    monkeypatch.setattr(pool_module, "Worker", hired)
+    with DecodePool() as pool:
+        assert [type(pool.decode(picture)) for _ in range(2)] == [DecodedImage, DecodedImage]
+        assert [worker.is_alive for worker in begun] == [False, True]
 
 
 @BOUNDED
