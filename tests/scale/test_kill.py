@@ -165,7 +165,8 @@ def test_twenty_kills_lose_nothing(scans: Scans, tiny_model: Path, tmp_path: Pat
             with_rows += 0 < len(left) < FILES
         else:  # it was through before
             assert code in (0, 1, 3), scans.log.read_text()
-            assert same(results_of(run), whole)
+        if code != -signal.SIGKILL or len(left) == FILES:  # no more rows can be killed in this run
+            assert same(results_of(run) if code != -signal.SIGKILL else finish(run), whole)
             run, runs = tmp_path / f"run-{runs}", runs + 1
     assert same(finish(run), whole)
     assert with_rows >= KILLS // 4, "the kills came too early or too late to mean anything"
