@@ -35,6 +35,15 @@ def test_it_is_read_once_a_file_and_then_forgotten() -> None:
     assert [reference() for reference in gone] == [None, None, None]
 
 
+def test_another_file_of_the_same_bytes_is_read_again() -> None:
+    @once_a_file
+    def read(file: SourceFile, _data: bytes) -> str | None:
+        return file.media_type
+
+    one, other, data = SourceFile("a", 3, "00", "image/png"), SourceFile("a", 3, "00", "image/gif"), b"abc"
+    assert [read(one, data), read(other, data), read(one, data)] == ["image/png", "image/gif", "image/png"]
+
+
 def test_what_fails_is_tried_again() -> None:
     @once_a_file
     def read(_file: SourceFile, data: bytes) -> Found:

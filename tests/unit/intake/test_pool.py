@@ -148,15 +148,15 @@ def test_what_is_slow_without_hanging_takes_one_process(picture: Path, workers: 
     assert len(workers) == 1
 
 
-@pytest.mark.parametrize("names", [(), ("Reader",)])
+@pytest.mark.parametrize("names", [(), ("Reader", "Torch")])
 def test_a_slow_picture_takes_one_process(
     tmp_path: Path, picture: Path, workers: list[Worker], names: tuple[str, ...]
 ) -> None:
     slow = slow_picture(tmp_path)
     with DecodePool(readers=readers(*names)) as pool:
         taken_s = pool.examine(found(slow)).timings_s["decode"]
-    # Longer than a process may say nothing, less than a file may take.
-    with DecodePool(limits=Limits(timeout_s=4 * taken_s), readers=readers(*names)) as pool:
+    # Longer than a process may say nothing or a reader may take, less than a file may.
+    with DecodePool(limits=Limits(timeout_s=2.6 * taken_s), readers=readers(*names)) as pool:
         pool.examine(found(picture))
         examined = pool.examine(found(slow))
     assert examined.image is not None
@@ -303,6 +303,14 @@ def test_a_file_is_not_blamed_for_what_another_one_did(picture: Path) -> None:
             examined = pool.examine(found(picture))
             assert examined.image is not None
             assert statuses(examined) == {"DyingSecond": EvidenceStatus.SILENT, "bad": EvidenceStatus.FIRED}
+
+
+def test_a_file_is_asked_of_a_new_process_even_if_another_is_free(picture: Path) -> None:
+    with DecodePool(2, readers=readers("DyingSecond", "Slow")) as pool:
+        with ThreadPoolExecutor(2) as threads:  # each process has its first file
+            list(threads.map(pool.examine, [found(picture)] * 2))
+        examined = pool.examine(found(picture))
+    assert statuses(examined) == {"DyingSecond": EvidenceStatus.SILENT, "bad": EvidenceStatus.FIRED}
 
 
 def test_noise_on_the_standard_streams_reaches_nobody(picture: Path, capfd: pytest.CaptureFixture[str]) -> None:
